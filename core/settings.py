@@ -1,0 +1,97 @@
+"""Settings: `ANHU_*` variables and `anhu.toml` enter, one frozen object leaves; built once, in `__main__`.
+
+No secret has a default. A missing one is asked for by name, by the role that needs it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from core.errors import Misconfigured
+
+
+class Settings(BaseSettings):
+    """What an operator can set. Variables win over `anhu.toml`; times are seconds unless the name says otherwise."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ANHU_",
+        toml_file="anhu.toml",
+        secrets_dir=None,
+        frozen=True,
+        extra="ignore",
+    )
+
+    database_url: SecretStr | None = None
+    mqtt_url: SecretStr | None = None
+    """mqtt://user:password@host:port, or mqtts:// for TLS with the system's certificates."""
+    mqtt_ca_file: Path | None = None
+    mqtt_client_id: str = Field(default="anhu-ingest-0", pattern=r"[A-Za-z0-9_-]{1,64}")
+    """Stable across restarts: the broker keeps this client's unacknowledged messages for it."""
+
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8080, ge=0, le=65535)
+    mqtt_port: int = Field(default=1883, ge=0, le=65535)
+    metrics_port: int = Field(default=0, ge=0, le=65535)
+    """Where ingest, alerts and jobs show /metrics and /healthz; 0 switches it off."""
+
+    token_key: SecretStr | None = Field(default=None, min_length=32)
+    """Signs access tokens; 32 characters or more."""
+    access_token_seconds: int = Field(default=900, ge=60, le=86_400)
+    refresh_token_seconds: int = Field(default=14 * 86_400, ge=3600)
+
+    notify_workers: int = Field(default=4, ge=1, le=64)
+    notify_timeout_seconds: float = Field(default=10.0, gt=0, le=60)
+    webhook_allow_private: bool = False
+    """Whether webhooks may point at loopback and private addresses."""
+
+    batch_linger_ms: float = Field(default=4.0, ge=0, le=1000)
+    raw_retention_days: int = Field(default=90, ge=1)
+    rollup_retention_days: int = Field(default=5 * 365, ge=1)
+    motion_retention_days: int = Field(default=30, ge=1)
+    audit_retention_days: int = Field(default=3 * 365, ge=180)
+    late_window_days: int = Field(default=7, ge=1)
+
+    timezone: str = "Asia/Shanghai"
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_json: bool = True
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- pydantic names them
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    def require_database(self) -> str:
+        """The database URL, or Misconfigured."""
+        return _required(self.database_url, "ANHU_DATABASE_URL", "postgresql://anhu_ingest:…@127.0.0.1:5432/anhu")
+
+    def require_mqtt(self) -> str:
+        """The broker URL, or Misconfigured."""
+        return _required(self.mqtt_url, "ANHU_MQTT_URL", "mqtt://ingest:…@127.0.0.1:1883")
+
+    def require_token_key(self) -> str:
+        """The key that signs tokens, or Misconfigured."""
+        return _required(self.token_key, "ANHU_TOKEN_KEY", "32 or more random characters, one for all of api")
+
+
+def _required(value: SecretStr | None, name: str, example: str) -> str:
+    if value is None or not value.get_secret_value():
+        raise Misconfigured(f"{name} is not set. Set it, for example: {name}={example}")
+    return value.get_secret_value()
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings; a value that is not valid becomes Misconfigured with the variable's name."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks them
+    except ValidationError as error:
+        problems = "; ".join(f"ANHU_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+        raise Misconfigured(f"settings are not valid: {problems}") from error

@@ -1,0 +1,153 @@
+"""The fixed words of the contract with their names for people: event types, severities, states, outcomes, roles."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Names(NamedTuple):
+    """A name for people, Chinese first."""
+
+    zh: str
+    en: str
+
+
+class Severity(StrEnum):
+    """How urgent an alert is, most urgent first."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class AlertState(StrEnum):
+    """Where an alert stands; it only ever moves down this list."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    ON_SITE = "on_site"
+    RESOLVED = "resolved"
+
+
+class Outcome(StrEnum):
+    """How an alert ended; needed to resolve one."""
+
+    ASSISTED = "assisted"
+    HOSPITAL = "hospital"
+    FALSE_ALARM = "false_alarm"
+    TEST = "test"
+    NO_ACTION = "no_action"
+    OTHER = "other"
+
+
+class Role(StrEnum):
+    """What an account is for."""
+
+    ADMIN = "admin"
+    CAREGIVER = "caregiver"
+    FAMILY = "family"
+    PROVIDER = "provider"
+    REGULATOR = "regulator"
+    DEVICE = "device"
+    PLATFORM = "platform"
+
+
+EVENT_TYPES: dict[str, Names] = {
+    "sos": Names("紧急呼叫", "SOS pressed"),
+    "fall": Names("跌倒", "Fall"),
+    "smoke": Names("烟雾报警", "Smoke"),
+    "gas": Names("燃气泄漏", "Gas leak"),
+    "co": Names("一氧化碳", "Carbon monoxide"),
+    "water_leak": Names("漏水", "Water leak"),
+    "bed_exit": Names("离床", "Left the bed"),
+    "bed_return": Names("回床", "Back in bed"),
+    "door_open": Names("开门", "Door opened"),
+    "door_close": Names("关门", "Door closed"),
+    "geofence_exit": Names("离开安全区域", "Left the safe area"),
+    "geofence_return": Names("回到安全区域", "Back in the safe area"),
+    "tamper": Names("设备被拆动", "Tampering"),
+    "power_loss": Names("断电", "Power lost"),
+    "power_restore": Names("恢复供电", "Power restored"),
+    "low_battery": Names("电量低", "Low battery"),
+    "test": Names("测试", "Test"),
+    "restore": Names("恢复正常", "Back to normal"),
+}
+
+EMERGENCY_EVENTS: dict[str, Severity] = {
+    "sos": Severity.CRITICAL,
+    "fall": Severity.CRITICAL,
+    "smoke": Severity.CRITICAL,
+    "gas": Severity.CRITICAL,
+    "co": Severity.CRITICAL,
+    "water_leak": Severity.HIGH,
+}
+"""Events that open an alert by themselves, at once, whatever else is known."""
+
+ALERT_TYPES: dict[str, Names] = {
+    **{code: EVENT_TYPES[code] for code in EMERGENCY_EVENTS},
+    "heart_rate_high": Names("心率过快", "Heart rate high"),
+    "heart_rate_low": Names("心率过慢", "Heart rate low"),
+    "spo2_low": Names("血氧过低", "Oxygen saturation low"),
+    "resp_rate_high": Names("呼吸过快", "Breathing fast"),
+    "resp_rate_low": Names("呼吸过慢", "Breathing slow"),
+    "body_temp_high": Names("体温过高", "Body temperature high"),
+    "body_temp_low": Names("体温过低", "Body temperature low"),
+    "bp_sys_high": Names("收缩压过高", "Systolic pressure high"),
+    "bp_sys_low": Names("收缩压过低", "Systolic pressure low"),
+    "bp_dia_high": Names("舒张压过高", "Diastolic pressure high"),
+    "bp_dia_low": Names("舒张压过低", "Diastolic pressure low"),
+    "glucose_high": Names("血糖过高", "Glucose high"),
+    "glucose_low": Names("血糖过低", "Glucose low"),
+    "device_silent": Names("设备失联", "Device silent"),
+}
+
+STATE_NAMES: dict[AlertState, Names] = {
+    AlertState.OPEN: Names("待响应", "Open"),
+    AlertState.ACKNOWLEDGED: Names("已响应", "Acknowledged"),
+    AlertState.ON_SITE: Names("已到场", "On site"),
+    AlertState.RESOLVED: Names("已解除", "Resolved"),
+}
+
+SEVERITY_NAMES: dict[Severity, Names] = {
+    Severity.CRITICAL: Names("危急", "Critical"),
+    Severity.HIGH: Names("高", "High"),
+    Severity.MEDIUM: Names("中", "Medium"),
+    Severity.LOW: Names("低", "Low"),
+}
+
+OUTCOME_NAMES: dict[Outcome, Names] = {
+    Outcome.ASSISTED: Names("已现场协助", "Assisted on site"),
+    Outcome.HOSPITAL: Names("已送医", "Taken to hospital"),
+    Outcome.FALSE_ALARM: Names("误报", "False alarm"),
+    Outcome.TEST: Names("测试", "Test"),
+    Outcome.NO_ACTION: Names("无需处理", "No action needed"),
+    Outcome.OTHER: Names("其他", "Other"),
+}
+
+CONSENT_SCOPES: dict[str, Names] = {
+    "alerts": Names("报警信息", "Alerts"),
+    "health": Names("健康数据", "Health data"),
+    "location": Names("位置信息", "Location"),
+    "activity": Names("活动情况", "Daily activity"),
+}
+
+DEVICE_KINDS: dict[str, Names] = {
+    "wristband": Names("智能手环", "Wristband"),
+    "pendant": Names("呼叫挂坠", "Pendant"),
+    "bed": Names("床垫传感器", "Bed sensor"),
+    "pir": Names("人体感应器", "Motion sensor"),
+    "door": Names("门磁", "Door sensor"),
+    "smoke": Names("烟感", "Smoke detector"),
+    "gas": Names("燃气报警器", "Gas detector"),
+    "co": Names("一氧化碳报警器", "CO detector"),
+    "water": Names("水浸传感器", "Water sensor"),
+    "climate": Names("温湿度计", "Thermometer"),
+    "scale": Names("体重秤", "Scale"),
+    "bp_monitor": Names("血压计", "Blood pressure monitor"),
+    "glucometer": Names("血糖仪", "Glucometer"),
+    "tracker": Names("定位器", "Location tracker"),
+    "gateway": Names("网关", "Gateway"),
+    "other": Names("其他", "Other"),
+}
