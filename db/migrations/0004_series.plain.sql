@@ -1,0 +1,101 @@
+-- Time-partitioned tables on plain PostgreSQL: daily range partitions, made ahead and dropped behind by a job, and
+-- rollup tables which a job keeps (db/queries/rollup.sql).
+
+CREATE TABLE readings (
+    device_key integer NOT NULL,
+    metric     smallint NOT NULL,
+    time       timestamptz NOT NULL,
+    value      double precision NOT NULL,
+    flags      smallint NOT NULL DEFAULT 0,
+    received   timestamptz NOT NULL,
+    PRIMARY KEY (device_key, metric, time)
+) PARTITION BY RANGE (time);
+CREATE TABLE readings_rest PARTITION OF readings DEFAULT;
+
+CREATE TABLE motion_windows (
+    device_key integer NOT NULL,
+    time       timestamptz NOT NULL,
+    hz         real NOT NULL,
+    scale      real NOT NULL,
+    counts     bytea NOT NULL,
+    flags      smallint NOT NULL DEFAULT 0,
+    received   timestamptz NOT NULL,
+    PRIMARY KEY (device_key, time)
+) PARTITION BY RANGE (time);
+CREATE TABLE motion_windows_rest PARTITION OF motion_windows DEFAULT;
+ALTER TABLE motion_windows ALTER COLUMN counts SET STORAGE EXTERNAL;
+
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['rollup_5m', 'rollup_1h', 'rollup_1d'] LOOP
+        EXECUTE format('CREATE TABLE %I (
+            device_key integer NOT NULL,
+            metric     smallint NOT NULL,
+            bucket     timestamptz NOT NULL,
+            count      bigint NOT NULL,
+            sum        double precision NOT NULL,
+            min        double precision NOT NULL,
+            max        double precision NOT NULL,
+            PRIMARY KEY (device_key, metric, bucket))', name);
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO anhu_jobs', name);
+    END LOOP;
+END $$;
+
+-- Makes the daily partitions that cover [first_day, last_day]; those that exist are left alone. Rows that waited in
+-- the rest partition move with it, since PostgreSQL refuses a partition whose rows lie in the rest.
+CREATE FUNCTION ensure_partitions(first_day date, last_day date) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    parent text;
+    day date;
+    child text;
+    made integer := 0;
+BEGIN
+    IF last_day - first_day > 400 THEN
+        RAISE EXCEPTION 'asked for % days of partitions at once; 400 is the bound', last_day - first_day;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('anhu partitions'));
+    FOREACH parent IN ARRAY ARRAY['readings', 'motion_windows'] LOOP
+        day := first_day;
+        WHILE day <= last_day LOOP
+            child := format('%s_%s', parent, to_char(day, 'YYYYMMDD'));
+            IF to_regclass(child) IS NULL THEN
+                EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING STORAGE)', child, parent);
+                EXECUTE format('WITH moved AS (DELETE FROM %I WHERE time >= %L::date::timestamp AT TIME ZONE ''UTC''
+                                AND time < (%L::date + 1)::timestamp AT TIME ZONE ''UTC'' RETURNING *)
+                                INSERT INTO %I SELECT * FROM moved', parent || '_rest', day, day, child);
+                EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, child,
+                               day::timestamp AT TIME ZONE 'UTC', (day + 1)::timestamp AT TIME ZONE 'UTC');
+                made := made + 1;
+            END IF;
+            day := day + 1;
+        END LOOP;
+    END LOOP;
+    RETURN made;
+END $$;
+
+-- Drops the daily partitions of one table whose whole day lies before the given day; returns their names.
+CREATE FUNCTION drop_partitions(parent text, before_day date) RETURNS SETOF text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    child text;
+BEGIN
+    IF parent NOT IN ('readings', 'motion_windows') THEN
+        RAISE EXCEPTION 'no partitioned table %', parent;
+    END IF;
+    FOR child IN
+        SELECT c.relname FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid
+        WHERE h.inhparent = parent::regclass AND c.relname ~ ('^' || parent || '_[0-9]{8}$')
+          AND to_date(right(c.relname, 8), 'YYYYMMDD') < before_day
+        ORDER BY c.relname
+    LOOP
+        EXECUTE format('DROP TABLE %I', child);
+        RETURN NEXT child;
+    END LOOP;
+END $$;
+REVOKE ALL ON FUNCTION ensure_partitions(date, date), drop_partitions(text, date) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ensure_partitions(date, date), drop_partitions(text, date) TO anhu_jobs;
+
+SELECT ensure_partitions((now() AT TIME ZONE 'UTC')::date - 8, (now() AT TIME ZONE 'UTC')::date + 7);
