@@ -10,7 +10,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any, Literal, LiteralString, cast
+from typing import Any, Literal, cast
 
 import psycopg
 
@@ -102,7 +102,7 @@ def _migrate(connection: psycopg.Connection[Any], flavour: Flavour | None) -> Mi
 
 def _apply(connection: psycopg.Connection[Any], step: Migration, flavour: Flavour) -> str:
     with connection.transaction():
-        connection.execute(cast("LiteralString", step.text))
+        connection.execute(step.text)
         connection.execute(
             sql("migrate.record"),
             {"number": step.number, "name": step.name, "checksum": step.checksum, "flavour": flavour},
@@ -111,7 +111,7 @@ def _apply(connection: psycopg.Connection[Any], step: Migration, flavour: Flavou
 
 
 def _recorded(connection: psycopg.Connection[Any]) -> dict[int, str]:
-    return {number: checksum for number, checksum in connection.execute(sql("migrate.done")).fetchall()}
+    return dict(connection.execute(sql("migrate.done")).fetchall())
 
 
 def _recorded_flavour(connection: psycopg.Connection[Any]) -> Flavour | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from importlib import resources
-from typing import LiteralString, cast
+from typing import LiteralString
 
 _NAME = re.compile(r"^-- name: ([a-z0-9_]+)\s*$", re.MULTILINE)
 
@@ -27,4 +27,4 @@ def sql(name: str) -> LiteralString:
     """The text of the query `domain.name`. Raises KeyError for an unknown one."""
     domain, _, query = name.partition(".")
     # Literal in the sense that matters: it comes from a file of this package, never from input.
-    return cast("LiteralString", _load(domain)[query])
+    return _load(domain)[query]
