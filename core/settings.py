@@ -39,6 +39,8 @@ class Settings(BaseSettings):
 
     token_key: SecretStr | None = Field(default=None, min_length=32)
     """Signs access tokens; 32 characters or more."""
+    device_key: SecretStr | None = Field(default=None, min_length=32)
+    """Device passwords are derived from this and each device's salt; changing it changes them all."""
     access_token_seconds: int = Field(default=900, ge=60, le=86_400)
     refresh_token_seconds: int = Field(default=14 * 86_400, ge=3600)
 
@@ -80,6 +82,10 @@ class Settings(BaseSettings):
     def require_token_key(self) -> str:
         """The key that signs tokens, or Misconfigured."""
         return _required(self.token_key, "ANHU_TOKEN_KEY", "32 or more random characters, one for all of api")
+
+    def require_device_key(self) -> str:
+        """The key that device passwords are derived from, or Misconfigured."""
+        return _required(self.device_key, "ANHU_DEVICE_KEY", "32 or more random characters, kept for good")
 
 
 def _required(value: SecretStr | None, name: str, example: str) -> str:
