@@ -122,7 +122,7 @@ CREATE TABLE outbox (
     institution_id  uuid NOT NULL REFERENCES institutions (id),
     alert_id        uuid NOT NULL REFERENCES alerts (id),
     step_id         uuid REFERENCES escalation_steps (id),
-    -- (alert, step, recipient, channel): the same page is never written twice.
+    -- (alert, step, occurrence, recipient, channel): the same page is never written twice.
     idempotency_key text NOT NULL UNIQUE,
     recipient       text NOT NULL,
     recipient_name  text NOT NULL,
@@ -139,6 +139,7 @@ CREATE TABLE outbox (
 );
 CREATE INDEX outbox_due ON outbox (next_attempt_at) WHERE state = 'pending';
 CREATE INDEX outbox_alert ON outbox (alert_id, created_at);
+CREATE INDEX outbox_recipient ON outbox (institution_id, recipient, created_at);
 SELECT protect_tenant_table('outbox', '{anhu_alerts,anhu_jobs}');
 GRANT SELECT, INSERT ON outbox TO anhu_api;
 GRANT SELECT, INSERT, UPDATE ON outbox TO anhu_alerts;

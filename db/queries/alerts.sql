@@ -1,0 +1,146 @@
+-- Alerts and their timeline. The stream row of an institution is locked before anything else of its alerts, so that
+-- two writers can never wait for each other in a circle.
+
+-- name: lock_stream
+SELECT last_seq FROM institution_streams WHERE institution_id = %(institution_id)s FOR UPDATE
+
+-- name: add_entry
+WITH head AS (
+    UPDATE institution_streams SET last_seq = last_seq + 1 WHERE institution_id = %(institution_id)s
+    RETURNING last_seq
+), told AS (SELECT pg_notify('anhu_alert', %(institution_id)s::uuid::text))
+INSERT INTO alert_entries (institution_id, seq, alert_id, at, kind, actor_id, actor, note, data)
+SELECT %(institution_id)s, head.last_seq, %(alert_id)s, %(at)s, %(kind)s, %(actor_id)s, %(actor)s, %(note)s, %(data)s
+FROM head, told
+RETURNING seq
+
+-- name: open
+-- The partial unique index decides who was first; the loser appends.
+INSERT INTO alerts (id, institution_id, resident_id, device_key, place, type, severity, source, score, evidence, plan,
+                    occurred_at, opened_at, deadline_at, last_occurred_at)
+VALUES (%(id)s, %(institution_id)s, %(resident_id)s, %(device_key)s, %(place)s, %(type)s, %(severity)s, %(source)s,
+        %(score)s, %(evidence)s, %(plan)s, %(occurred_at)s, %(opened_at)s, %(deadline_at)s, %(occurred_at)s)
+ON CONFLICT (institution_id, subject, type) WHERE state <> 'resolved' DO NOTHING
+RETURNING *
+
+-- name: lock_current
+SELECT * FROM alerts
+WHERE institution_id = %(institution_id)s AND subject = %(subject)s AND type = %(type)s AND state <> 'resolved'
+FOR UPDATE
+
+-- name: institution_of
+SELECT institution_id FROM alerts WHERE id = %(id)s
+
+-- name: lock
+SELECT * FROM alerts WHERE id = %(id)s FOR UPDATE
+
+-- name: save
+-- Compare and set: no row comes back where somebody else wrote first.
+UPDATE alerts SET state = %(state)s, severity = %(severity)s, evidence = %(evidence)s, plan = %(plan)s,
+    acknowledged_at = %(acknowledged_at)s, acknowledged_by = %(acknowledged_by)s,
+    on_site_at = %(on_site_at)s, on_site_by = %(on_site_by)s,
+    resolved_at = %(resolved_at)s, resolved_by = %(resolved_by)s, outcome = %(outcome)s,
+    cleared_at = %(cleared_at)s, deadline_at = %(deadline_at)s, occurrences = %(occurrences)s,
+    last_occurred_at = %(last_occurred_at)s, score = %(score)s, version = version + 1
+WHERE id = %(id)s AND version = %(version)s
+RETURNING *
+
+-- name: open_of_subject
+-- The unresolved alerts that a `restore` may mean: of a named type, else those that this device raised.
+SELECT id, institution_id, type FROM alerts
+WHERE institution_id = %(institution_id)s AND state <> 'resolved'
+  AND CASE WHEN %(type)s::text IS NOT NULL THEN subject = ANY(%(subjects)s) AND type = %(type)s
+           ELSE device_key = %(device_key)s END
+ORDER BY opened_at
+
+-- name: subject_at
+-- Whom a device served at a time, and where.
+SELECT d.key AS device_key, d.institution_id, d.id AS device_id, d.name AS device_name, b.room,
+       r.id AS resident_id, concat_ws(' ', nullif(r.building, ''), nullif(r.floor, ''), nullif(r.room, ''),
+                                      nullif(r.address, '')) AS resident_place
+FROM devices d
+LEFT JOIN bindings b ON b.device_key = d.key AND b.bound_from <= %(at)s AND (b.bound_to IS NULL OR b.bound_to > %(at)s)
+LEFT JOIN residents r ON r.id = b.resident_id
+WHERE d.key = %(device_key)s
+
+-- name: resident_place
+SELECT r.id, r.institution_id, concat_ws(' ', nullif(r.building, ''), nullif(r.floor, ''), nullif(r.room, ''),
+                                         nullif(r.address, '')) AS place
+FROM residents r WHERE r.key = %(key)s
+
+-- name: context
+-- What a message to a person says: names, not numbers.
+SELECT i.name_zh AS institution_zh, i.timezone, r.name AS resident_name, r.access_notes,
+       d.id AS device_id, d.name AS device_name, d.kind AS device_kind
+FROM alerts a
+JOIN institutions i ON i.id = a.institution_id
+LEFT JOIN residents r ON r.id = a.resident_id
+LEFT JOIN devices d ON d.key = a.device_key
+WHERE a.id = %(id)s
+
+-- name: overdue
+-- Alerts past a deadline that nobody has been told about; one word for each deadline.
+SELECT a.id, a.institution_id FROM alerts a
+WHERE a.state <> 'resolved' AND a.deadline_at < %(now)s
+  AND NOT EXISTS (SELECT FROM alert_entries e WHERE e.alert_id = a.id AND e.kind = 'overdue'
+                  AND e.data ->> 'deadline_at' = to_char(a.deadline_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+ORDER BY a.deadline_at LIMIT 200
+
+-- name: told_overdue
+SELECT count(*) AS n FROM alert_entries
+WHERE alert_id = %(alert_id)s AND kind = 'overdue' AND data ->> 'deadline_at' = %(deadline_at)s
+
+-- name: told_stuck
+SELECT count(*) AS n FROM alert_entries
+WHERE alert_id = %(alert_id)s AND kind = 'stuck' AND data ->> 'step_id' = %(step_id)s
+
+-- name: events_take
+-- One waiting event that may concern a person, oldest first; nobody else gets it while this transaction lives.
+SELECT device_key, event_id, institution_id, time, received, type, data, flags FROM events
+WHERE handled_at IS NULL AND type = ANY(%(types)s) AND (device_key::text || ':' || event_id) <> ALL(%(skip)s)
+ORDER BY received, device_key, event_id LIMIT 1 FOR UPDATE SKIP LOCKED
+
+-- name: events_handled
+UPDATE events SET handled_at = %(now)s WHERE device_key = %(device_key)s AND event_id = %(event_id)s
+
+-- name: events_handle_routine
+-- Everything that opens nothing by itself, in one go, so that it never stands before an emergency.
+UPDATE events SET handled_at = %(now)s
+WHERE (device_key, event_id) IN (
+    SELECT device_key, event_id FROM events WHERE handled_at IS NULL AND type <> ALL(%(types)s)
+    ORDER BY received LIMIT 1000 FOR UPDATE SKIP LOCKED)
+
+-- name: watched_devices
+SELECT d.key, d.institution_id, d.supervision_seconds, d.position, d.created_at, d.kind,
+       EXISTS (SELECT FROM bindings b WHERE b.device_key = d.key AND b.bound_from <= %(now)s
+               AND (b.bound_to IS NULL OR b.bound_to > %(now)s)) AS bound,
+       s.last_sample
+FROM devices d LEFT JOIN device_status s ON s.device_key = d.key
+WHERE d.retired_at IS NULL ORDER BY d.key
+
+-- name: bindings
+SELECT b.device_key, b.bound_from, b.bound_to, r.key AS resident_key
+FROM bindings b JOIN residents r ON r.id = b.resident_id
+WHERE b.bound_to IS NULL OR b.bound_to > %(since)s
+ORDER BY b.device_key, b.bound_from
+
+-- name: vital_limits
+SELECT r.key AS resident_key, l.metric, l.low, l.high, l.low_critical, l.high_critical
+FROM vital_limits l JOIN residents r ON r.id = l.resident_id
+WHERE l.valid_from <= %(now)s AND (l.valid_to IS NULL OR l.valid_to > %(now)s)
+ORDER BY l.valid_from
+
+-- name: motion_windows
+SELECT m.device_key, extract(epoch FROM m.time)::float8 AS t0, m.hz, m.scale, m.counts
+FROM unnest(%(device_keys)s::integer[], %(times)s::timestamptz[]) AS w (device_key, time)
+JOIN motion_windows m ON m.device_key = w.device_key AND m.time = w.time
+
+-- name: lead_detectors
+SELECT pg_try_advisory_lock(hashtext('anhu detectors')) AS leading
+
+-- name: lock_follower
+SELECT seq, checkpoint_seq FROM feed_followers WHERE name = %(name)s FOR UPDATE
+
+-- name: heartbeat
+INSERT INTO heartbeats (role, instance, at, detail) VALUES (%(role)s, %(instance)s, %(now)s, %(detail)s)
+ON CONFLICT (role, instance) DO UPDATE SET at = excluded.at, detail = excluded.detail
