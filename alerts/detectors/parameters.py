@@ -1,0 +1,170 @@
+"""Every number the detectors decide with: nothing enters, values with unit, source and certainty leave.
+
+Marks: [V] read in the source named; [K] known from practice or chosen here, not looked up, and open to correction.
+All limits are defaults for people about whom nothing is known yet. A limit set for the person always wins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One number with where it comes from."""
+
+    value: float
+    unit: str
+    source: str
+    mark: Literal["V", "K"]
+
+
+def _p(value: float, unit: str, source: str, mark: Literal["V", "K"] = "K") -> Parameter:
+    return Parameter(value, unit, source, mark)
+
+
+@dataclass(frozen=True, slots=True)
+class VitalRule:
+    """How one metric is judged; a side without a limit is not judged."""
+
+    metric: str
+    sporadic: bool
+    """Measured by hand a few times a day: each reading counts for itself, and one is enough."""
+    low_critical: Parameter
+    low: Parameter
+    high: Parameter | None
+    high_critical: Parameter | None
+    hysteresis: Parameter
+    """How far inside the limit a value must come back before the alert is cleared."""
+    hold: Parameter
+    """How long a value must stay beyond the limit."""
+    hold_critical: Parameter
+    clear: Parameter
+    """How long readings must have been back inside."""
+    gap: Parameter
+    """After a pause longer than this, what was before says nothing about the present run of readings."""
+
+
+_NEWS2 = "NEWS2, RCP 2017"
+_HOLD = "outlasts artefacts and effort; alarm fatigue: 80-99 % of monitor alarms are not actionable"
+_HOLD_CRITICAL = "outlasts a motion artefact, yet brings help within minutes"
+_CLEAR = "no clearing on a short dip back"
+_GAP = "longer than the usual 5-10 min step of a wristband"
+_AT_ONCE = "there may be no second reading the same day"
+_DAYS = "spot readings come once or a few times a day"
+
+VITAL_RULES: tuple[VitalRule, ...] = (
+    VitalRule(
+        "heart_rate",
+        sporadic=False,
+        low_critical=_p(40, "/min", f"severe bradycardia < 40; {_NEWS2}: <= 40 scores 3", "V"),
+        low=_p(45, "/min", "40-50 is common in sleep, so home limits of 50-55 would cry wolf every night"),
+        high=_p(110, "/min", f"{_NEWS2}: 111-130 scores 2; home limits of 100 are met on the stairs", "V"),
+        high_critical=_p(130, "/min", f"{_NEWS2}: >= 131 scores 3", "V"),
+        hysteresis=_p(3, "/min", "reading noise of wrist optics"),
+        hold=_p(300, "s", _HOLD),
+        hold_critical=_p(60, "s", _HOLD_CRITICAL),
+        clear=_p(120, "s", _CLEAR),
+        gap=_p(1800, "s", _GAP),
+    ),
+    VitalRule(
+        "spo2",
+        sporadic=False,
+        low_critical=_p(88, "%", f"{_NEWS2}: below the 88-92 % target even of hypercapnic failure", "V"),
+        low=_p(92, "%", f"{_NEWS2}: <= 91 scores 3; 95 % at home is met by many older people in health", "V"),
+        high=None,
+        high_critical=None,
+        hysteresis=_p(1, "%", "resolution of oximeters"),
+        hold=_p(300, "s", _HOLD),
+        hold_critical=_p(60, "s", _HOLD_CRITICAL),
+        clear=_p(120, "s", _CLEAR),
+        gap=_p(1800, "s", _GAP),
+    ),
+    VitalRule(
+        "resp_rate",
+        sporadic=False,
+        low_critical=_p(7, "/min", "clearly below the NEWS2 band that scores 3 (<= 8)"),
+        low=_p(9, "/min", f"{_NEWS2}: <= 8 scores 3; 9-11 happens in sleep", "V"),
+        high=_p(24, "/min", f"{_NEWS2}: >= 25 scores 3; TELBIL: > 24", "V"),
+        high_critical=_p(30, "/min", "well into the NEWS2 band that scores 3"),
+        hysteresis=_p(1, "/min", "resolution of bed sensors"),
+        hold=_p(300, "s", _HOLD),
+        hold_critical=_p(60, "s", _HOLD_CRITICAL),
+        clear=_p(120, "s", _CLEAR),
+        gap=_p(1800, "s", _GAP),
+    ),
+    VitalRule(
+        "body_temp",
+        sporadic=True,
+        low_critical=_p(34.0, "°C", "hypothermia is < 35"),
+        low=_p(35.0, "°C", f"TIHM: < 35; {_NEWS2}: <= 35.0 scores 3", "V"),
+        high=_p(37.8, "°C", "IDSA long-term care: a single oral reading > 37.8", "V"),
+        high_critical=_p(40.0, "°C", f"well into the highest band of {_NEWS2} (>= 39.1)"),
+        hysteresis=_p(0.2, "°C", "repeatability of ear and forehead thermometers"),
+        hold=_p(0, "s", _AT_ONCE),
+        hold_critical=_p(0, "s", _AT_ONCE),
+        clear=_p(0, "s", _AT_ONCE),
+        gap=_p(86_400, "s", _DAYS),
+    ),
+    VitalRule(
+        "bp_sys",
+        sporadic=True,
+        low_critical=_p(80, "mmHg", "TIHM: < 80", "V"),
+        low=_p(90, "mmHg", f"low blood pressure < 90/60; {_NEWS2}: <= 90 scores 3", "V"),
+        high=_p(180, "mmHg", "China: grade 3 hypertension >= 180; published home limits run from 160 to 190", "V"),
+        high_critical=_p(220, "mmHg", f"{_NEWS2}: >= 220 scores 3", "V"),
+        hysteresis=_p(5, "mmHg", "accuracy class of upper-arm monitors"),
+        hold=_p(0, "s", _AT_ONCE),
+        hold_critical=_p(0, "s", _AT_ONCE),
+        clear=_p(0, "s", _AT_ONCE),
+        gap=_p(86_400, "s", _DAYS),
+    ),
+    VitalRule(
+        "bp_dia",
+        sporadic=True,
+        low_critical=_p(40, "mmHg", "well below both published home limits (50 and 60)"),
+        low=_p(50, "mmHg", "TIHM: < 50", "V"),
+        high=_p(110, "mmHg", "TIHM: > 110; China: grade 3 hypertension >= 110", "V"),
+        high_critical=_p(120, "mmHg", "usual mark of a hypertensive crisis"),
+        hysteresis=_p(3, "mmHg", "accuracy class of upper-arm monitors"),
+        hold=_p(0, "s", _AT_ONCE),
+        hold_critical=_p(0, "s", _AT_ONCE),
+        clear=_p(0, "s", _AT_ONCE),
+        gap=_p(86_400, "s", _DAYS),
+    ),
+    VitalRule(
+        "glucose",
+        sporadic=True,
+        low_critical=_p(3.0, "mmol/L", "ADA: level 2 hypoglycaemia < 3.0", "V"),
+        low=_p(3.9, "mmol/L", "ADA: level 1 hypoglycaemia < 3.9", "V"),
+        high=_p(13.9, "mmol/L", "250 mg/dL: level 2 hyperglycaemia of the time-in-range consensus"),
+        high_critical=_p(20.0, "mmol/L", "danger of a hyperosmolar state"),
+        hysteresis=_p(0.3, "mmol/L", "accuracy of meters near the lower limit"),
+        hold=_p(0, "s", _AT_ONCE),
+        hold_critical=_p(0, "s", _AT_ONCE),
+        clear=_p(0, "s", _AT_ONCE),
+        gap=_p(86_400, "s", _DAYS),
+    ),
+)
+
+SPIKE_READINGS = _p(3, "readings", "median of three: the shortest filter that drops a lone spike", "K")
+CLOCK_SET_BACK_READINGS = _p(
+    3, "readings", "so many rising times in a row behind the newest mean that the device's clock was set back"
+)
+
+_LINK = "monitored link of telecare, levels 25 h, 5 h, 180 s and 90 s (SS 91100, CLC/TS 50134-9)"
+SILENCE_INTERVAL = _p(5 * 3600, "s", f"{_LINK}: the second", "V")
+SILENCE_HIGH_AFTER = _p(25 * 3600, "s", f"{_LINK}: the longest; nobody lets a device rest longer", "V")
+
+# Falls. The lengths follow the course of a fall: about a second of losing balance, an impact, seconds on the ground.
+FALL_RATE = _p(20, "Hz", "lowest usual rate of the recorded sets; every stream is resampled to it")
+FALL_TRIGGER = _p(1.35, "g", "weakest impact looked at; below any found fall's peak, above walking's ripple")
+FALL_PEAK_APART = _p(0.6, "s", "half width of the neighbourhood in which an impact must be the largest")
+FALL_BEFORE = _p(3.0, "s", "context before the impact: activity, posture, loss of balance")
+FALL_AFTER = _p(4.0, "s", "context after it: posture, stillness; also the delay of the decision")
+FALL_BUFFER = _p(16.0, "s", "how late a window may be and still find its place")
+FALL_GAP_BRIDGED = _p(0.25, "s", "a hole that is filled by interpolation")
+FALL_WAIT = _p(5.0, "s", "with no further window for so long, an impact is judged by what there is")
+FALL_AGAIN_AFTER = _p(10.0, "s", "impacts nearer to a raised fall belong to it")
+FALL_THRESHOLD = _p(0.5, "1", "scores are scaled so that the operating point chosen in training lies here")

@@ -1,0 +1,284 @@
+"""Vital limits per person: readings of vitals enter, raised and cleared limit alerts leave.
+
+All residents are judged in one pass: state lives in arrays of shape (rows, metrics, ...), one row per resident, and a
+batch is cut into rounds in which every (resident, metric) occurs at most once, in the order of device time.
+
+A continuous metric passes a median of its three newest readings by device time, must stay beyond the limit for `hold`
+seconds (counted to the newest reading, or to `now` in `tick`), and clears after `clear` seconds of readings inside the
+limit by the hysteresis. A sporadic metric is judged reading by reading. Silence never clears anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from alerts.detectors.base import Batch, Bools, Finding, Floats, Ints, Rows, grown, rounds, usable
+from alerts.detectors.parameters import CLOCK_SET_BACK_READINGS, SPIKE_READINGS, VITAL_RULES, Parameter
+from core.errors import BadInput
+from core.metrics import BY_CODE, BY_ID
+from core.vocabulary import Severity
+
+LOW, HIGH = 0, 1
+WARNING, CRITICAL = 0, 1
+_SIGN: Final = np.array([-1.0, 1.0])
+_RANKS: Final = (Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
+_HISTORY: Final = int(SPIKE_READINGS.value)
+_CODES: Final = tuple(rule.metric for rule in VITAL_RULES)
+_METRIC_IDS: Final = np.array([BY_CODE[code].id for code in _CODES])
+_COLUMN: Final = np.full(int(max(BY_ID)) + 1, -1, np.int64)
+_COLUMN[_METRIC_IDS] = np.arange(len(_CODES))
+_SPORADIC: Final = np.array([rule.sporadic for rule in VITAL_RULES])
+
+
+def _value(parameter: Parameter | None) -> float:
+    return np.nan if parameter is None else parameter.value
+
+
+_LIMITS: Final = np.array(
+    [[[_value(r.low), _value(r.low_critical)], [_value(r.high), _value(r.high_critical)]] for r in VITAL_RULES]
+)
+_HOLD: Final = np.array([[r.hold.value, r.hold_critical.value] for r in VITAL_RULES])
+_CLEAR: Final = np.array([r.clear.value for r in VITAL_RULES])
+_GAP: Final = np.array([r.gap.value for r in VITAL_RULES])
+_HYSTERESIS: Final = np.array([r.hysteresis.value for r in VITAL_RULES])
+_METRICS: Final = len(_CODES)
+
+# name -> (shape per resident, fill, dtype); together they are the checkpoint.
+_FIELDS: Final[dict[str, tuple[tuple[int, ...], float, type]]] = {
+    "limit": ((_METRICS, 2, 2), np.nan, np.float64),
+    "time": ((_METRICS, _HISTORY), np.nan, np.float64),
+    "value": ((_METRICS, _HISTORY), np.nan, np.float64),
+    "beyond_since": ((_METRICS, 2, 2), np.nan, np.float64),
+    "inside_since": ((_METRICS, 2), np.nan, np.float64),
+    "rank": ((_METRICS, 2), 0, np.int8),
+    "behind_count": ((_METRICS,), 0, np.int8),
+    "behind_time": ((_METRICS,), np.nan, np.float64),
+}
+
+
+class VitalsDetector:
+    """Limits on heart_rate, spo2, resp_rate, body_temp, bp_sys, bp_dia and glucose, per resident."""
+
+    name = "vitals"
+    version = "1"
+
+    def __init__(self) -> None:
+        self._rows = Rows()
+        self._s: dict[str, np.ndarray[Any, Any]] = {
+            name: np.full((0, *shape), fill, dtype) for name, (shape, fill, dtype) in _FIELDS.items()
+        }
+
+    def set_limits(
+        self,
+        subject: int,
+        metric: int,
+        low: float | None = None,
+        high: float | None = None,
+        low_critical: float | None = None,
+        high_critical: float | None = None,
+    ) -> None:
+        """Set one person's limits for one metric, in its unit, from now on.
+
+        None keeps what is set (at first the default), NaN switches that limit off. The present readings are judged by
+        the new limits at the next `consume` or `tick`. Raises BadInput for a metric without limits or limits that
+        cross, which would never or always be met.
+        """
+        column = int(_COLUMN[metric]) if 0 <= metric < len(_COLUMN) else -1
+        if subject < 0 or column < 0:
+            raise BadInput(f"no limits for subject {subject}, metric {metric}")
+        row = int(self._row(np.array([subject]))[0])
+        limits = self._s["limit"][row, column].copy()
+        for at, given in (((0, 0), low), ((0, 1), low_critical), ((1, 0), high), ((1, 1), high_critical)):
+            if given is not None:
+                limits[at] = given
+        rising = np.array([limits[0, 1], limits[0, 0], limits[1, 0], limits[1, 1]])
+        rising = rising[~np.isnan(rising)]
+        if np.isinf(rising).any() or (np.diff(rising) < 0).any():
+            raise BadInput(f"limits must rise from low_critical to high_critical, got {limits.tolist()}")
+        self._s["limit"][row, column] = limits
+        self._follow(np.array([row]), np.array([column]))
+
+    def limits(self, subject: int, metric: int) -> dict[str, float]:
+        """The limits in force for a person and metric; NaN where there is none."""
+        column = int(_COLUMN[metric])
+        row = int(self._rows.find(np.array([subject]))[0])
+        held = _LIMITS[column] if row < 0 else self._s["limit"][row, column]
+        names = (("low", (0, 0)), ("low_critical", (0, 1)), ("high", (1, 0)), ("high_critical", (1, 1)))
+        return {name: float(held[at]) for name, at in names}
+
+    def consume(self, batch: Batch) -> list[Finding]:
+        """Judge a pass of readings; other metrics are passed over. O(n log n), vectorised over residents."""
+        column = np.where((batch.metric >= 0) & (batch.metric < len(_COLUMN)), batch.metric, 0)
+        mine = _COLUMN[column] >= 0
+        batch = usable(Batch(batch.subject[mine], batch.metric[mine], batch.time[mine], batch.value[mine]))
+        if not len(batch.subject):
+            return []
+        column = _COLUMN[batch.metric]
+        row = self._row(batch.subject)
+        findings: list[Finding] = []
+        for at in rounds(row * _METRICS + column, batch.time, batch.value):
+            r, m = row[at], column[at]
+            new = self._store(r, m, batch.time[at], batch.value[at])
+            r, m = r[new], m[new]
+            self._follow(r, m)
+            newest = self._s["time"][r, m, -1]
+            findings += self._raise(r, m, newest)
+            findings += self._clear(r, m, newest)
+        return findings
+
+    def tick(self, now: float) -> list[Finding]:
+        """Raise what has lasted long enough by `now`, also where readings have stopped."""
+        if not np.isfinite(now):
+            return []
+        n = len(self._rows)
+        waiting = (~np.isnan(self._s["beyond_since"][:n])).any((2, 3))
+        r, m = np.nonzero(waiting)
+        return self._raise(r, m, np.full(len(r), float(now)))
+
+    def state(self) -> dict[str, np.ndarray[Any, Any]]:
+        n = len(self._rows)
+        return {"subject": self._rows.keys.copy(), **{name: array[:n].copy() for name, array in self._s.items()}}
+
+    def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        for name, (shape, _, dtype) in _FIELDS.items():
+            if name not in state or state[name].shape != (len(state["subject"]), *shape) or state[name].dtype != dtype:
+                raise BadInput(f"checkpoint of vitals does not fit: {name}")
+        self._rows.load(np.array(state["subject"]))
+        self._s = {name: np.array(state[name]) for name in _FIELDS}
+
+    def _row(self, subjects: Ints) -> Ints:
+        """Rows of residents; new ones start with the default limits."""
+        before = len(self._rows)
+        rows = self._rows.add(subjects)
+        if len(self._rows) > before:
+            for name, (_, fill, _) in _FIELDS.items():
+                self._s[name] = grown(self._s[name], len(self._rows), fill)
+            self._s["limit"][before : len(self._rows)] = _LIMITS
+        return rows
+
+    def _store(self, r: Ints, m: Ints, time: Floats, value: Floats) -> Bools:
+        """Put each reading into the history of its (row, metric); False where it is a duplicate or too late."""
+        s = self._s
+        times = s["time"][r, m]
+        newest, oldest = times[:, -1], times[:, 0]
+        fresh = np.isnan(newest)
+        duplicate = (times == time[:, None]).any(1)
+        late = ~fresh & ~duplicate & (time < newest)
+        fits = late & (np.isnan(oldest) | (time > oldest)) & (newest - time <= _GAP[m])
+        behind = late & ~fits
+        count = np.where(behind & (time > s["behind_time"][r, m]), s["behind_count"][r, m] + 1, behind)
+        set_back = count >= CLOCK_SET_BACK_READINGS.value
+        s["behind_count"][r, m] = np.where(set_back, 0, np.where(duplicate, s["behind_count"][r, m], count))
+        s["behind_time"][r, m] = np.where(behind & ~set_back, time, np.where(duplicate, s["behind_time"][r, m], np.nan))
+        restart = set_back | (~late & (time - newest > _GAP[m]))
+        for name in ("time", "value", "beyond_since", "inside_since"):
+            s[name][r[restart], m[restart]] = np.nan
+        taken: Bools = (~late & ~duplicate) | fits | set_back
+        rt, mt = r[taken], m[taken]
+        # The new reading takes the oldest one's place, then the three are put in order; NaN comes first.
+        times, values = s["time"][rt, mt], s["value"][rt, mt]
+        times[:, 0], values[:, 0] = time[taken], value[taken]
+        order = np.argsort(np.where(np.isnan(times), -np.inf, times), axis=1, kind="stable")
+        s["time"][rt, mt] = np.take_along_axis(times, order, 1)
+        s["value"][rt, mt] = np.take_along_axis(values, order, 1)
+        return taken
+
+    def _filtered(self, r: Ints, m: Ints) -> Floats:
+        """What is compared with the limits, shape (n, 2): for LOW and for HIGH.
+
+        Median of three; of two readings the one nearer to normal; a single one as it is; sporadic metrics: the newest.
+        """
+        value = self._s["value"][r, m]
+        a, b, c = value[:, 0], value[:, 1], value[:, 2]
+        median = np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
+        out: Floats = np.empty((len(r), 2))
+        for side, nearer in ((LOW, np.fmax), (HIGH, np.fmin)):
+            out[:, side] = np.where(_SPORADIC[m], c, np.where(np.isnan(a), nearer(b, c), median))
+        return out
+
+    def _follow(self, r: Ints, m: Ints) -> None:
+        """Bring `beyond_since` and `inside_since` up to the newest reading."""
+        s = self._s
+        filtered, limit = self._filtered(r, m), s["limit"][r, m]
+        time, value = s["time"][r, m], s["value"][r, m]
+        beyond = (filtered[:, :, None] - limit) * _SIGN[None, :, None] > 0
+        raw = (value[:, None, None, :] - limit[..., None]) * _SIGN[None, :, None, None] > 0
+        raw[_SPORADIC[m], :, :, :-1] = False
+        start = np.where(raw, time[:, None, None, :], np.inf).min(3)
+        since = s["beyond_since"][r, m]
+        s["beyond_since"][r, m] = np.where(beyond, np.where(np.isnan(since), start, since), np.nan)
+        back = limit[:, :, WARNING] - _SIGN * _HYSTERESIS[m][:, None]
+        inside = ((filtered - back) * _SIGN <= 0) | (np.isnan(back) & ~np.isnan(filtered))
+        since = s["inside_since"][r, m]
+        s["inside_since"][r, m] = np.where(inside, np.where(np.isnan(since), time[:, -1:], since), np.nan)
+
+    def _raise(self, r: Ints, m: Ints, at: Floats) -> list[Finding]:
+        """Raise, or raise again as more severe, what has been beyond a limit long enough at time `at`."""
+        s = self._s
+        held = at[:, None, None] - s["beyond_since"][r, m] >= _HOLD[m][:, None, :]
+        limit = s["limit"][r, m]
+        depth = _depth(self._filtered(r, m), limit)
+        rank = np.where(held[:, :, WARNING], np.where(depth >= 0.5, 2, 1), 0)
+        rank = np.where(held[:, :, CRITICAL], 3, rank)
+        findings = []
+        for i, side in np.argwhere(rank > s["rank"][r, m]):
+            row, column = int(r[i]), int(m[i])
+            s["rank"][row, column, side] = rank[i, side]
+            findings.append(self._finding(row, column, int(side), float(at[i]), float(depth[i, side])))
+        return findings
+
+    def _clear(self, r: Ints, m: Ints, at: Floats) -> list[Finding]:
+        """Clear what readings have shown to be over for long enough."""
+        s = self._s
+        over = (s["rank"][r, m] > 0) & (at[:, None] - s["inside_since"][r, m] >= _CLEAR[m][:, None])
+        depth = _depth(self._filtered(r, m), s["limit"][r, m])
+        findings = []
+        for i, side in np.argwhere(over):
+            row, column = int(r[i]), int(m[i])
+            findings.append(self._finding(row, column, int(side), float(at[i]), float(depth[i, side]), cleared=True))
+            s["rank"][row, column, side] = 0
+        return findings
+
+    def _finding(self, row: int, column: int, side: int, at: float, depth: float, *, cleared: bool = False) -> Finding:
+        s = self._s
+        code, unit = _CODES[column], BY_CODE[_CODES[column]].unit
+        rank = int(s["rank"][row, column, side])
+        level = CRITICAL if rank == 3 else WARNING
+        limit, since = float(s["limit"][row, column, side, level]), float(s["beyond_since"][row, column, side, level])
+        filtered = float(self._filtered(np.array([row]), np.array([column]))[0, side])
+        sign, word = "<>"[side], ("low", "high")[side]
+        hold = float(_HOLD[column, level])
+        evidence: dict[str, Any] = {
+            "metric": code,
+            "value": filtered,
+            "reading": float(s["value"][row, column, -1]),
+            "reading_time": float(s["time"][row, column, -1]),
+            "unit": unit,
+            "limit": None if np.isnan(limit) else limit,
+            "level": ("warning", "critical")[level],
+            "rule": f"{code} {sign} {limit:g} {unit}" + (f" for {hold:g} s" if hold else ""),
+            "since": None if np.isnan(since) else since,
+        }
+        score = 0.5 + 0.5 * (0.0 if np.isnan(depth) else depth)
+        return Finding(
+            detector=self.name,
+            version=self.version,
+            subject=int(self._rows.keys[row]),
+            type=f"{code}_{word}",
+            time=at,
+            score=float(np.clip(score, 0.0, 1.0)),
+            severity=_RANKS[rank],
+            phase="cleared" if cleared else "raised",
+            evidence=evidence,
+        )
+
+
+def _depth(filtered: Floats, limit: Floats) -> Floats:
+    """How far beyond the limit: 0 at the limit, 1 at the critical one, negative inside; NaN without either."""
+    span = np.abs(limit[:, :, CRITICAL] - limit[:, :, WARNING])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        depth: Floats = (filtered - limit[:, :, WARNING]) * _SIGN / span
+    return np.where(np.isfinite(depth), depth, np.nan)
