@@ -81,3 +81,15 @@ SELECT protect_tenant_table('rejections', '{anhu_ingest,anhu_jobs,anhu_admin}');
 GRANT SELECT ON rejections TO anhu_api, anhu_admin;
 GRANT SELECT, INSERT ON rejections TO anhu_ingest;
 GRANT SELECT, DELETE ON rejections TO anhu_jobs;
+
+-- Messages without a usable device time are stored under the time of receipt, which a redelivery would change; their
+-- digests tell a redelivery from news.
+CREATE TABLE clock_faults (
+    device_key integer NOT NULL REFERENCES devices (key),
+    digest     bytea NOT NULL,
+    received   timestamptz NOT NULL,
+    PRIMARY KEY (device_key, digest)
+);
+CREATE INDEX clock_faults_age ON clock_faults (received);
+GRANT SELECT, INSERT ON clock_faults TO anhu_ingest;
+GRANT SELECT, DELETE ON clock_faults TO anhu_jobs;

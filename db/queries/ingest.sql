@@ -1,0 +1,77 @@
+-- What ingest writes.
+
+-- name: create_stage
+CREATE TEMPORARY TABLE IF NOT EXISTS stage_readings (
+    device_key integer, metric smallint, time timestamptz, value double precision, flags smallint, received timestamptz
+) ON COMMIT DELETE ROWS
+
+-- name: copy_stage
+COPY stage_readings (device_key, metric, time, value, flags, received) FROM STDIN (FORMAT binary)
+
+-- name: insert_staged
+INSERT INTO readings (device_key, metric, time, value, flags, received)
+SELECT device_key, metric, time, value, flags, received FROM stage_readings
+ON CONFLICT (device_key, metric, time) DO NOTHING
+
+-- name: upsert_latest
+-- Rows come sorted by key, so that two writers cannot wait for each other.
+INSERT INTO latest (device_key, metric, time, value, flags, received)
+SELECT device_key, metric, to_timestamp(time), value, flags, %(received)s
+FROM unnest(%(device_key)s::int[], %(metric)s::smallint[], %(time)s::float8[], %(value)s::float8[],
+            %(flags)s::smallint[]) AS new (device_key, metric, time, value, flags)
+ON CONFLICT (device_key, metric) DO UPDATE
+SET time = excluded.time, value = excluded.value, flags = excluded.flags, received = excluded.received
+WHERE latest.time < excluded.time
+
+-- name: insert_event
+WITH new AS (
+    INSERT INTO events (device_key, event_id, institution_id, time, received, type, data, flags)
+    VALUES (%(device_key)s, %(event_id)s, %(institution)s, %(time)s, %(received)s, %(type)s, %(data)s, %(flags)s)
+    ON CONFLICT (device_key, event_id) DO NOTHING RETURNING 1)
+SELECT pg_notify('anhu_event', '') FROM new
+
+-- name: insert_motion
+INSERT INTO motion_windows (device_key, time, hz, scale, counts, flags, received)
+VALUES (%(device_key)s, %(time)s, %(hz)s, %(scale)s, %(counts)s, %(flags)s, %(received)s)
+ON CONFLICT (device_key, time) DO NOTHING
+
+-- name: upsert_status
+-- A device that says "online" out of turn (older number and older time) changes nothing; "offline" always counts, since
+-- a last will was worded when the connection began and arrives when it breaks.
+INSERT INTO device_status (device_key, institution_id, online, status_time, status_seq, battery, rssi, firmware,
+                           last_seen)
+VALUES (%(device_key)s, %(institution)s, %(online)s, %(time)s, %(seq)s, %(battery)s, %(rssi)s, %(firmware)s, %(seen)s)
+ON CONFLICT (device_key) DO UPDATE SET
+    online = excluded.online,
+    status_time = excluded.status_time,
+    status_seq = coalesce(excluded.status_seq, device_status.status_seq),
+    battery = coalesce(excluded.battery, device_status.battery),
+    rssi = coalesce(excluded.rssi, device_status.rssi),
+    firmware = coalesce(excluded.firmware, device_status.firmware),
+    last_seen = CASE WHEN excluded.online THEN greatest(device_status.last_seen, excluded.last_seen)
+                     ELSE device_status.last_seen END
+WHERE NOT excluded.online OR device_status.status_seq IS NULL OR device_status.status_time IS NULL
+   OR excluded.status_seq IS NULL OR excluded.status_seq >= device_status.status_seq
+   OR excluded.status_time > device_status.status_time
+
+-- name: mark_seen
+INSERT INTO device_status (device_key, institution_id, online, last_seen, last_sample)
+SELECT device_key, institution_id, true, %(received)s, to_timestamp(sample)
+FROM unnest(%(device_key)s::int[], %(institution)s::uuid[], %(sample)s::float8[])
+    AS new (device_key, institution_id, sample)
+ON CONFLICT (device_key) DO UPDATE SET
+    last_seen = greatest(device_status.last_seen, excluded.last_seen),
+    last_sample = greatest(device_status.last_sample, excluded.last_sample)
+
+-- name: insert_rejection
+INSERT INTO rejections (institution_id, site, device, topic, payload, reason, detail, received)
+VALUES (%(institution)s, %(site)s, %(device)s, %(topic)s, %(payload)s, %(reason)s, %(detail)s, %(received)s)
+
+-- name: claim_clock_fault
+-- A message whose time was replaced has lost its natural key; its digest takes the place.
+INSERT INTO clock_faults (device_key, digest, received) VALUES (%(device_key)s, %(digest)s, %(received)s)
+ON CONFLICT (device_key, digest) DO NOTHING
+
+-- name: beat
+INSERT INTO heartbeats (role, instance, at, detail) VALUES (%(role)s, %(instance)s, %(now)s, %(detail)s)
+ON CONFLICT (role, instance) DO UPDATE SET at = excluded.at, detail = excluded.detail

@@ -1,0 +1,88 @@
+"""Messages enter from the network thread, batches leave to the writer; bounded in number and bytes.
+
+The bound is back-pressure, not loss: a full queue makes the network thread wait, the broker stops at its own limit of
+unacknowledged messages and keeps the rest in the session.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+from core.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One MQTT publication as it came, with what is needed to acknowledge it."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    mid: int
+    received: float
+    connection: int
+    """Which connection it came on: a packet identifier means nothing on another one."""
+    retain: bool = False
+    duplicate: bool = False
+
+
+class MessageQueue:
+    """A bounded queue that hands out batches: what is there after `linger_seconds`, or `size_max`, the sooner."""
+
+    def __init__(self, clock: Clock, *, messages_max: int, bytes_max: int) -> None:
+        self._clock = clock
+        self._messages_max = messages_max
+        self._bytes_max = bytes_max
+        self._messages: deque[Message] = deque()
+        self._bytes = 0
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def put(self, message: Message) -> bool:
+        """Add a message, waiting while the queue is full. False once closed: the message stays unacknowledged."""
+        with self._changed:
+            while not self._closed and (len(self._messages) >= self._messages_max or self._bytes >= self._bytes_max):
+                self._changed.wait(1.0)
+            if self._closed:
+                return False
+            self._messages.append(message)
+            self._bytes += len(message.payload)
+            if len(self._messages) == 1:
+                self._changed.notify_all()
+            return True
+
+    def take(self, *, size_max: int, linger_seconds: float, wait_seconds: float) -> list[Message]:
+        """The next batch, oldest first; empty after `wait_seconds` without a message."""
+        with self._changed:
+            if not self._messages and not self._closed:
+                self._changed.wait(wait_seconds)
+            if not self._messages:
+                return []
+        if linger_seconds > 0 and len(self._messages) < size_max:
+            self._clock.sleep(linger_seconds)
+        with self._changed:
+            batch = [self._messages.popleft() for _ in range(min(size_max, len(self._messages)))]
+            self._bytes -= sum(len(message.payload) for message in batch)
+            self._changed.notify_all()
+            return batch
+
+    def discard_connection(self, connection: int) -> int:
+        """Forget what came on an ended connection: the broker sends it again. Returns how many messages."""
+        with self._changed:
+            kept = [message for message in self._messages if message.connection != connection]
+            gone = len(self._messages) - len(kept)
+            self._messages = deque(kept)
+            self._bytes = sum(len(message.payload) for message in kept)
+            self._changed.notify_all()
+            return gone
+
+    def close(self) -> None:
+        """Wake everyone; nothing more is taken in."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()

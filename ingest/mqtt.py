@@ -1,0 +1,192 @@
+"""A broker's address enters, messages leave into a queue; acknowledgements go back when the writer says so.
+
+One `Subscriber` is one persistent session: a stable client id, clean_session off, QoS 1, manual acknowledgement. The
+broker keeps for it what is not acknowledged, over restarts of ours.
+"""
+
+from __future__ import annotations
+
+import random
+import ssl
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.reasoncodes import ReasonCode
+
+from core import logging
+from core.clock import Clock
+from core.errors import Misconfigured
+from ingest.batch import Message, MessageQueue
+
+log = logging.get(__name__)
+
+RECONNECT_SECONDS_MIN = 0.5
+RECONNECT_SECONDS_MAX = 30.0
+KEEPALIVE_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAddress:
+    """Where the broker is and how to sign in."""
+
+    host: str
+    port: int
+    username: str | None
+    password: str | None
+    tls: bool
+    ca_file: Path | None = None
+
+
+def parse_broker_url(url: str, ca_file: Path | None = None) -> BrokerAddress:
+    """Take mqtt://user:password@host:port apart. Raises Misconfigured."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+        raise Misconfigured("ANHU_MQTT_URL must look like mqtt://user:password@host:1883 (mqtts:// for TLS)")
+    tls = parts.scheme == "mqtts"
+    try:
+        port = parts.port or (8883 if tls else 1883)
+    except ValueError as error:
+        raise Misconfigured(f"ANHU_MQTT_URL: {error}") from error
+    return BrokerAddress(
+        parts.hostname,
+        port,
+        unquote(parts.username) if parts.username else None,
+        unquote(parts.password) if parts.password else None,
+        tls,
+        ca_file,
+    )
+
+
+class Subscriber:
+    """One persistent session on the broker, feeding one queue."""
+
+    def __init__(
+        self,
+        address: BrokerAddress,
+        *,
+        client_id: str,
+        topics: Sequence[str],
+        queue: MessageQueue,
+        clock: Clock,
+        on_connected: Callable[[bool], None] = lambda connected: None,
+    ) -> None:
+        self._address = address
+        self._client_id = client_id
+        self._topics = list(topics)
+        self._queue = queue
+        self._clock = clock
+        self._on_connected = on_connected
+        self._connection = 0
+        self._connected = threading.Event()
+        self._ended = threading.Event()
+        self._ack_lock = threading.Lock()
+        self._client = self._make_client()
+
+    @property
+    def connected(self) -> bool:
+        return self._connected.is_set()
+
+    def run(self, stop: threading.Event) -> None:
+        """Keep connected until told to stop; capped, jittered pauses between attempts."""
+        delay = RECONNECT_SECONDS_MIN
+        while not stop.is_set():
+            self._ended.clear()
+            try:
+                self._client.connect(self._address.host, self._address.port, KEEPALIVE_SECONDS)
+            except OSError as error:
+                log.warning("broker away", client=self._client_id, error=str(error))
+            else:
+                if self._stay(stop):
+                    delay = RECONNECT_SECONDS_MIN
+            if stop.wait(delay * random.uniform(0.5, 1.0)):  # noqa: S311 -- jitter, not a secret
+                break
+            delay = min(delay * 2, RECONNECT_SECONDS_MAX)
+
+    def _stay(self, stop: threading.Event) -> bool:
+        """Serve one connection to its end; whether the broker had let us in."""
+        # paho's own thread: acknowledgements from other threads are then only queued to it, never written beside it.
+        self._client.loop_start()
+        while not stop.is_set() and not self._ended.wait(0.2):
+            pass
+        was_connected = self._connected.is_set()
+        self._client.disconnect()
+        self._client.loop_stop()
+        self._lost()
+        return was_connected
+
+    def acknowledge(self, messages: Sequence[Message]) -> None:
+        """Tell the broker that these are stored; those of an ended connection it will send again anyway."""
+        with self._ack_lock:
+            for message in messages:
+                if message.qos > 0 and message.connection == self._connection and self._connected.is_set():
+                    self._client.ack(message.mid, message.qos)
+
+    def publish(self, topic: str, payload: bytes) -> bool:
+        """Send a command with QoS 1; False when there is no connection."""
+        if not self._connected.is_set():
+            return False
+        return self._client.publish(topic, payload, qos=1).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def _make_client(self) -> Client:
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._client_id,
+            clean_session=False,
+            protocol=MQTTProtocolVersion.MQTTv311,
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        if self._address.username is not None:
+            client.username_pw_set(self._address.username, self._address.password)
+        if self._address.tls:
+            ca = str(self._address.ca_file) if self._address.ca_file else None
+            client.tls_set_context(ssl.create_default_context(cafile=ca))
+        client.on_connect = self._handle_connect
+        client.on_disconnect = self._handle_disconnect
+        client.on_message = self._handle_message
+        return client
+
+    def _handle_connect(self, client: Client, _userdata: Any, flags: Any, reason: ReasonCode, _properties: Any) -> None:
+        if reason.is_failure:
+            log.error("the broker refused the connection", client=self._client_id, reason=str(reason))
+            return
+        with self._ack_lock:
+            self._connection += 1
+        log.info("connected to the broker", client=self._client_id, session_kept=flags.session_present)
+        client.subscribe([(topic, 1) for topic in self._topics])
+        self._connected.set()
+        self._on_connected(True)
+
+    def _handle_disconnect(self, *_: Any) -> None:
+        self._ended.set()
+
+    def _handle_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = repr(message._topic)
+        self._queue.put(
+            Message(
+                topic,
+                message.payload,
+                message.qos,
+                message.mid,
+                self._clock.time(),
+                self._connection,
+                message.retain,
+                message.dup,
+            )
+        )
+
+    def _lost(self) -> None:
+        if self._connected.is_set():
+            self._connected.clear()
+            gone = self._queue.discard_connection(self._connection)
+            log.warning("connection to the broker ended", client=self._client_id, will_come_again=gone)
+        self._on_connected(False)
