@@ -91,7 +91,7 @@ class Ingester:
             topics=subscriptions(events=events),
             queue=queue,
             clock=self._clock,
-            on_connected=lambda connected: metrics.connected.set(connected),
+            on_connection=metrics.connected.set,
         )
         lane = Lane(
             queue,

@@ -1,8 +1,9 @@
-"""Commands waiting in the database enter, publications to devices leave; each is marked sent after the broker took it."""
+"""Commands waiting in the database enter, publications to devices leave; marked sent once the broker has them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from uuid import UUID
 
 import msgspec
 
@@ -23,7 +24,7 @@ def send_waiting(pool: Pool, clock: Clock, publish: Callable[[str, bytes], bool]
 
     A kill between publishing and the commit sends the command again, under the same id: devices know it by that.
     """
-    sent = 0
+    sent: list[UUID] = []
     with service_transaction(pool) as tx:
         commands.expire(tx, clock)
         for command in commands.take_waiting(tx, clock, limit=COMMANDS_MAX):
@@ -36,6 +37,6 @@ def send_waiting(pool: Pool, clock: Clock, publish: Callable[[str, bytes], bool]
                 }
             )
             if publish(f"{PREFIX}/{command.site}/{command.device}/command", payload):
-                commands.mark_sent(tx, clock, command_id=command.id)
-                sent += 1
-    return sent
+                sent.append(command.id)
+        commands.mark_sent(tx, clock, sent)
+    return len(sent)

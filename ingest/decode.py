@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import json
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
 
 import cbor2
 import msgspec
@@ -64,7 +65,7 @@ class MotionMessage(NamedTuple):
 class CommandAnswer(msgspec.Struct):
     """A device's answer to a command."""
 
-    id: str
+    id: UUID
     ok: bool
     result: dict[str, Any] = {}
 
@@ -140,7 +141,10 @@ def decode_motion(payload: bytes) -> MotionMessage:
     )
 
 
-def _strict(decoder: msgspec.json.Decoder[Any], payload: bytes) -> Any:
+_Message = TypeVar("_Message")
+
+
+def _strict(decoder: msgspec.json.Decoder[_Message], payload: bytes) -> _Message:
     try:
         return decoder.decode(payload)
     except msgspec.ValidationError as error:
@@ -156,7 +160,7 @@ def _decode_telemetry_loosely(payload: bytes) -> Telemetry:
     if not isinstance(document, dict):
         raise Rejected("wrong_type", "telemetry is an object")
     seq = document.get("seq")
-    moments = document["s"] if "s" in document else [document]
+    moments = document.get("s", [document])
     if not isinstance(moments, list):
         raise Rejected("wrong_type", "s is a list")
     instants = []
@@ -186,15 +190,14 @@ def _loads(payload: bytes) -> Any:
 
 def _load_cbor(payload: bytes) -> Any:
     try:
-        with io.BytesIO(payload) as stream:
-            document = cbor2.load(stream)
-            if stream.read(1):
-                raise Rejected("not_cbor", "bytes after the end")
-    except Rejected:
-        raise
+        stream = io.BytesIO(payload)
+        document = cbor2.load(stream)
+        rest = len(stream.read(1))
     except Exception as error:
         # cbor2 documents CBORDecodeError but lets others through on crafted input (MemoryError, RecursionError, …).
         raise Rejected("not_cbor", _short(error)) from error
+    if rest:
+        raise Rejected("not_cbor", "bytes after the end")
     return document
 
 

@@ -9,7 +9,7 @@ from core.clock import Clock
 from core.errors import Unavailable
 from db.pool import Pool
 from db.tenant import service_transaction
-from devices.directory import Directory, load_directory
+from devices.registry import Directory, load_directory
 
 log = logging.get(__name__)
 
@@ -25,7 +25,7 @@ class DirectoryKeeper:
         self._lock = threading.Lock()
         self._stale = threading.Event()
         self._loaded_at = float("-inf")
-        self._directory = Directory.empty()
+        self._directory = Directory({}, {})
 
     def current(self) -> Directory:
         """The snapshot, loaded anew first if the registry has changed since."""

@@ -9,7 +9,7 @@ from uuid import UUID
 from core.errors import Rejected
 from core.limits import REJECTION_PAYLOAD_BYTES, REJECTION_TOPIC_CHARS
 from core.readings import Event, Flag, MotionWindow, Reading, Rejection, Status
-from devices.directory import DeviceEntry, Directory
+from devices.registry import DeviceEntry, Directory
 from ingest import decode, validate
 from ingest.batch import Message
 from ingest.topics import Address, parse_topic

@@ -74,14 +74,14 @@ class Subscriber:
         topics: Sequence[str],
         queue: MessageQueue,
         clock: Clock,
-        on_connected: Callable[[bool], None] = lambda connected: None,
+        on_connection: Callable[[int], None],
     ) -> None:
         self._address = address
         self._client_id = client_id
         self._topics = list(topics)
         self._queue = queue
         self._clock = clock
-        self._on_connected = on_connected
+        self._on_connection = on_connection
         self._connection = 0
         self._connected = threading.Event()
         self._ended = threading.Event()
@@ -161,7 +161,7 @@ class Subscriber:
         log.info("connected to the broker", client=self._client_id, session_kept=flags.session_present)
         client.subscribe([(topic, 1) for topic in self._topics])
         self._connected.set()
-        self._on_connected(True)
+        self._on_connection(1)
 
     def _handle_disconnect(self, *_: Any) -> None:
         self._ended.set()
@@ -174,7 +174,7 @@ class Subscriber:
         self._queue.put(
             Message(
                 topic,
-                message.payload,
+                bytes(message.payload),
                 message.qos,
                 message.mid,
                 self._clock.time(),
@@ -189,4 +189,4 @@ class Subscriber:
             self._connected.clear()
             gone = self._queue.discard_connection(self._connection)
             log.warning("connection to the broker ended", client=self._client_id, will_come_again=gone)
-        self._on_connected(False)
+        self._on_connection(0)

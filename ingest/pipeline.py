@@ -15,7 +15,7 @@ import psycopg
 from core import logging
 from core.clock import Clock
 from core.errors import Unavailable
-from devices.directory import Directory
+from devices.registry import Directory
 from ingest.batch import Message, MessageQueue
 from ingest.interpret import Interpreted, interpret, rejection
 from ingest.metrics import LaneMetrics
@@ -74,11 +74,11 @@ class Lane:
     def _interpret(self, messages: Sequence[Message]) -> list[Interpreted]:
         directory = self._directory()
         batch = [interpret(message, directory) for message in messages]
-        if any(r.reason in {"unknown_device", "unknown_site"} for one in batch for r in one.rejections):
+        unknown = any(r.reason in {"unknown_device", "unknown_site"} for one in batch for r in one.rejections)
+        if unknown and self._refresh_directory():
             # Perhaps it was registered a moment ago: look once more before turning it away.
-            if self._refresh_directory():
-                directory = self._directory()
-                batch = [interpret(message, directory) for message in messages]
+            directory = self._directory()
+            batch = [interpret(message, directory) for message in messages]
         return batch
 
     def _commit(self, batch: Sequence[Interpreted], stop: threading.Event) -> Counts | None:

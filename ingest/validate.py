@@ -1,4 +1,4 @@
-"""Decoded messages and the device registry enter, readings, events, windows and rejections leave; nothing is dropped."""
+"""Decoded messages and the device registry enter, readings, events, windows, rejections leave; nothing is dropped."""
 
 from __future__ import annotations
 
