@@ -43,9 +43,9 @@ def interpret(message: Message, directory: Directory) -> Interpreted:
     result = Interpreted(message)
     address: Address | None = None
     try:
-        decode.check_size(message.payload)
         address = parse_topic(message.topic)
         result.institution_id = directory.sites.get(address.site)
+        decode.check_size(message.payload)
         result.device = _find(directory, address)
         _READERS[address.channel](result, result.device)
     except Rejected as error:

@@ -47,7 +47,7 @@ RETURNING *
 
 -- name: open_of_subject
 -- The unresolved alerts that a `restore` may mean: of a named type, else those that this device raised.
-SELECT id, institution_id, type FROM alerts
+SELECT id, institution_id, type, resident_id FROM alerts
 WHERE institution_id = %(institution_id)s AND state <> 'resolved'
   AND CASE WHEN %(type)s::text IS NOT NULL THEN subject = ANY(%(subjects)s) AND type = %(type)s
            ELSE device_key = %(device_key)s END

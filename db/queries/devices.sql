@@ -87,7 +87,7 @@ WHERE c.state = 'requested' AND c.expires_at > %(now)s
 ORDER BY c.requested_at, c.id LIMIT %(limit)s FOR UPDATE OF c SKIP LOCKED
 
 -- name: mark_commands_sent
-UPDATE device_commands SET state = 'sent', sent_at = %(now)s WHERE id = ANY (%(ids)s) AND state = 'requested'
+UPDATE device_commands SET state = 'sent', sent_at = %(now)s WHERE id = ANY (%(ids)s::uuid[]) AND state = 'requested'
 
 -- name: answer_command
 UPDATE device_commands SET state = %(state)s, answered_at = %(now)s, result = %(result)s

@@ -43,8 +43,11 @@ INSERT INTO device_status (device_key, institution_id, online, status_time, stat
 VALUES (%(device_key)s, %(institution)s, %(online)s, %(time)s, %(seq)s, %(battery)s, %(rssi)s, %(firmware)s, %(seen)s)
 ON CONFLICT (device_key) DO UPDATE SET
     online = excluded.online,
-    status_time = excluded.status_time,
-    status_seq = coalesce(excluded.status_seq, device_status.status_seq),
+    -- A last will is as old as its connection: it says nothing of how far the device's numbers have come.
+    status_time = CASE WHEN excluded.online THEN excluded.status_time
+                       ELSE greatest(device_status.status_time, excluded.status_time) END,
+    status_seq = CASE WHEN excluded.online THEN coalesce(excluded.status_seq, device_status.status_seq)
+                      ELSE greatest(device_status.status_seq, excluded.status_seq) END,
     battery = coalesce(excluded.battery, device_status.battery),
     rssi = coalesce(excluded.rssi, device_status.rssi),
     firmware = coalesce(excluded.firmware, device_status.firmware),

@@ -50,8 +50,8 @@ UPDATE outbox SET state = %(state)s, last_error = %(last_error)s, leased_until =
     sent_at = CASE WHEN %(state)s = 'sent' THEN %(now)s::timestamptz END, next_attempt_at = %(next_attempt_at)s
 WHERE id = %(id)s AND state = 'pending' AND attempts = %(attempts)s
 
--- name: owners
-SELECT user_id, contact_id FROM notification_channels WHERE id = %(id)s
+-- name: contact_user
+SELECT user_id FROM contacts WHERE id = %(id)s
 
 -- name: of_alert
 SELECT id, recipient, recipient_name, channel_kind, state, attempts, last_error, created_at, sent_at, message

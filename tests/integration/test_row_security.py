@@ -1,4 +1,4 @@
-"""Tenancy in the database itself: every tenant table is closed, no role gets round it, nothing leaks between tenants."""
+"""Tenancy in the database itself: every tenant table is closed, no role gets round it, nothing leaks."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from db.pool import DbRole, Pool
 from db.tenant import tenant_transaction
 from tests.fixtures.world import World
 
-GLOBAL_TABLES = {"metrics", "schema_migrations", "feed_head", "feed", "feed_followers", "heartbeats"}
-"""Tables without rows of any tenant; `feed` holds packed keys and is closed to the application role."""
+GLOBAL_TABLES = {"metrics", "schema_migrations", "feed_head", "feed_followers", "heartbeats"}
+"""Tables without rows of any tenant."""
 
-SERIES = {"readings", "motion_windows", "latest", "rollup_5m", "rollup_1h", "rollup_1d"}
+SERIES = {"clock_faults", "feed", "readings", "motion_windows", "latest", "rollup_5m", "rollup_1h", "rollup_1d"}
 """Keyed by device; the application reads them through the tenant views only."""
 
 
