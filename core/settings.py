@@ -50,11 +50,12 @@ class Settings(BaseSettings):
     """Whether webhooks may point at loopback and private addresses."""
 
     batch_linger_ms: float = Field(default=4.0, ge=0, le=1000)
-    raw_retention_days: int = Field(default=90, ge=1)
+    raw_retention_days: int = Field(default=90, ge=14)
+    """At least two late windows: a rollup must never be refreshed from days that are already dropped."""
     rollup_retention_days: int = Field(default=5 * 365, ge=1)
     motion_retention_days: int = Field(default=30, ge=1)
     audit_retention_days: int = Field(default=3 * 365, ge=180)
-    late_window_days: int = Field(default=7, ge=1)
+    rejection_retention_days: int = Field(default=90, ge=7)
 
     timezone: str = "Asia/Shanghai"
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")

@@ -76,18 +76,27 @@ BEGIN
     RETURN made;
 END $$;
 
--- Drops the daily partitions of one table whose whole day lies before the given day; returns their names.
-CREATE FUNCTION drop_partitions(parent text, before_day date) RETURNS SETOF text
+-- Lets go of everything in a series that lies wholly before a day; returns what was dropped, or how many rows.
+CREATE FUNCTION drop_series_before(series text, before_day date) RETURNS SETOF text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     child text;
+    gone bigint;
 BEGIN
-    IF parent NOT IN ('readings', 'motion_windows') THEN
-        RAISE EXCEPTION 'no partitioned table %', parent;
+    IF series IN ('rollup_5m', 'rollup_1h', 'rollup_1d') THEN
+        EXECUTE format('DELETE FROM %I WHERE bucket < %L', series, before_day::timestamp AT TIME ZONE 'UTC');
+        GET DIAGNOSTICS gone = ROW_COUNT;
+        IF gone > 0 THEN
+            RETURN NEXT format('%s rows of %s', gone, series);
+        END IF;
+        RETURN;
+    END IF;
+    IF series NOT IN ('readings', 'motion_windows') THEN
+        RAISE EXCEPTION 'no series %', series;
     END IF;
     FOR child IN
         SELECT c.relname FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid
-        WHERE h.inhparent = parent::regclass AND c.relname ~ ('^' || parent || '_[0-9]{8}$')
+        WHERE h.inhparent = series::regclass AND c.relname ~ ('^' || series || '_[0-9]{8}$')
           AND to_date(right(c.relname, 8), 'YYYYMMDD') < before_day
         ORDER BY c.relname
     LOOP
@@ -95,7 +104,7 @@ BEGIN
         RETURN NEXT child;
     END LOOP;
 END $$;
-REVOKE ALL ON FUNCTION ensure_partitions(date, date), drop_partitions(text, date) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ensure_partitions(date, date), drop_partitions(text, date) TO anhu_jobs;
+REVOKE ALL ON FUNCTION ensure_partitions(date, date), drop_series_before(text, date) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ensure_partitions(date, date), drop_series_before(text, date) TO anhu_jobs;
 
 SELECT ensure_partitions((now() AT TIME ZONE 'UTC')::date - 8, (now() AT TIME ZONE 'UTC')::date + 7);

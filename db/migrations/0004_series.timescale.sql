@@ -1,5 +1,5 @@
 -- Time-partitioned tables on TimescaleDB: hypertables, columnstore after the late window, hierarchical continuous
--- aggregates. Retention and columnstore ages are set from the settings by a job (db/queries/series.sql).
+-- aggregates. A job drops what is past its retention (db/maintenance.py).
 
 CREATE TABLE readings (
     device_key integer NOT NULL,
@@ -58,14 +58,14 @@ SELECT add_compression_policy('readings', compress_after => INTERVAL '8 days');
 
 -- The names that plain PostgreSQL needs; here the extension does their work.
 CREATE FUNCTION ensure_partitions(first_day date, last_day date) RETURNS integer LANGUAGE sql RETURN 0;
-CREATE FUNCTION drop_partitions(parent text, before_day date) RETURNS SETOF text
+CREATE FUNCTION drop_series_before(series text, before_day date) RETURNS SETOF text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    IF parent NOT IN ('readings', 'motion_windows') THEN
-        RAISE EXCEPTION 'no partitioned table %', parent;
+    IF series NOT IN ('readings', 'motion_windows', 'rollup_5m', 'rollup_1h', 'rollup_1d') THEN
+        RAISE EXCEPTION 'no series %', series;
     END IF;
-    RETURN QUERY SELECT drop_chunks(parent::regclass, before_day::timestamp AT TIME ZONE 'UTC');
+    RETURN QUERY SELECT drop_chunks(series::regclass, before_day::timestamp AT TIME ZONE 'UTC');
 END $$;
-REVOKE ALL ON FUNCTION ensure_partitions(date, date), drop_partitions(text, date) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ensure_partitions(date, date), drop_partitions(text, date) TO anhu_jobs;
+REVOKE ALL ON FUNCTION ensure_partitions(date, date), drop_series_before(text, date) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ensure_partitions(date, date), drop_series_before(text, date) TO anhu_jobs;
 GRANT SELECT ON rollup_5m, rollup_1h, rollup_1d TO anhu_jobs;

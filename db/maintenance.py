@@ -1,0 +1,79 @@
+"""Upkeep: retention ages enter; partitions ahead are made, what is past its age is dropped, a report leaves."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from core.clock import Clock
+from core.settings import Settings
+from db import rollup
+from db.pool import Pool
+from db.tenant import Transaction, service_transaction
+
+PARTITION_DAYS_BEHIND = 8
+PARTITION_DAYS_AHEAD = 7
+FEED_KEPT = timedelta(hours=1)
+CLOCK_FAULTS_KEPT = timedelta(days=8)
+HEARTBEATS_KEPT = timedelta(days=1)
+
+
+def make_partitions(pool: Pool, clock: Clock) -> int:
+    """Make the daily partitions that the coming week needs; how many were missing."""
+    today = clock.now().date()
+    with service_transaction(pool) as tx:
+        made: int = tx.one(
+            "maintenance.ensure_partitions",
+            first_day=today - timedelta(days=PARTITION_DAYS_BEHIND),
+            last_day=today + timedelta(days=PARTITION_DAYS_AHEAD),
+        )["made"]
+    return made
+
+
+def roll_up(pool: Pool, clock: Clock) -> int:
+    """Bring the rollups up to the feed, where TimescaleDB does not do it; how many batches were taken in."""
+    total = 0
+    while True:
+        with service_transaction(pool) as tx:
+            if tx.one("maintenance.is_timescale")["yes"] or not _mine(tx, "rollup"):
+                return total
+            taken = rollup.follow(tx, clock)
+        if not taken:
+            return total
+        total += taken
+
+
+def apply_retention(pool: Pool, clock: Clock, settings: Settings) -> list[str]:
+    """Let go of what is past its age; what went, in words. Each class of data has its own transaction."""
+    now = clock.now()
+    report: list[str] = []
+    ages = {
+        "readings": settings.raw_retention_days,
+        "motion_windows": settings.motion_retention_days,
+        "rollup_5m": settings.rollup_retention_days,
+        "rollup_1h": settings.rollup_retention_days,
+        "rollup_1d": settings.rollup_retention_days,
+    }
+    for series, days in ages.items():
+        with service_transaction(pool) as tx:
+            if _mine(tx, f"retention {series}"):
+                dropped = tx.all(
+                    "maintenance.drop_series_before", series=series, day=(now - timedelta(days=days)).date()
+                )
+                report += [row["dropped"] for row in dropped]
+    singles = {
+        "maintenance.drop_rejections": timedelta(days=settings.rejection_retention_days),
+        "maintenance.drop_clock_faults": CLOCK_FAULTS_KEPT,
+        "maintenance.drop_refresh_tokens": timedelta(days=1),
+        "maintenance.drop_audit": timedelta(days=settings.audit_retention_days),
+        "maintenance.drop_heartbeats": HEARTBEATS_KEPT,
+        "feed.drop_consumed": FEED_KEPT,
+    }
+    for query, age in singles.items():
+        with service_transaction(pool) as tx:
+            if gone := tx.run(query, before=now - age):
+                report.append(f"{gone} by {query}")
+    return report
+
+
+def _mine(tx: Transaction, job: str) -> bool:
+    return bool(tx.one("maintenance.try_lock", job=job)["mine"])

@@ -1,0 +1,17 @@
+-- Whom to call for a resident, in order.
+
+-- name: list
+SELECT id, position, name, relation, phone, user_id, created_at FROM contacts
+WHERE resident_id = %(resident)s ORDER BY position
+
+-- name: insert
+INSERT INTO contacts (id, institution_id, resident_id, position, name, relation, phone, user_id, created_at)
+VALUES (%(id)s, %(tenant)s, %(resident)s, %(position)s, %(name)s, %(relation)s, %(phone)s, %(user)s, %(now)s)
+ON CONFLICT (resident_id, position) DO NOTHING
+RETURNING id, position, name, relation, phone, user_id, created_at
+
+-- name: next_position
+SELECT coalesce(max(position), 0) + 1 AS position FROM contacts WHERE resident_id = %(resident)s
+
+-- name: delete
+DELETE FROM contacts WHERE id = %(id)s AND resident_id = %(resident)s
