@@ -7,6 +7,7 @@ yes or no, so a no may be tried again; a URL that it cannot read never works and
 from __future__ import annotations
 
 import logging
+import warnings
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,7 +28,17 @@ _TYPES = {
     Severity.MEDIUM: apprise.NotifyType.WARNING,
     Severity.LOW: apprise.NotifyType.INFO,
 }
+with warnings.catch_warnings():
+    # Apprise uses a module that Python 3.13 took away; here it is still there, and says so at import.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import apprise.utils.pgp
+
 logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its log lines may hold the URL and so its secrets
+
+
+def load() -> None:
+    """Load Apprise's services now, which takes a second or two, instead of with the first page."""
+    apprise.Apprise().add("json://localhost")
 
 
 def send(url: str, message: dict[str, Any], *, allow_private: bool) -> None:

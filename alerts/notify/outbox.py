@@ -84,6 +84,7 @@ class Outbox:
     def send_one(self) -> bool:
         """Send one page that is due; whether there was one. Raises Unavailable when the database is away."""
         with service_transaction(self._pool) as tx:
+            tx.run("outbox.lease_turn")
             now = self._clock.now()
             page = tx.first("outbox.lease", now=now, leased_until=now + self._lease)
             if page is None:

@@ -25,6 +25,10 @@ WHERE id IN (SELECT id FROM outbox WHERE state = 'pending' AND channel_kind = 'c
              ORDER BY next_attempt_at LIMIT 500 FOR UPDATE SKIP LOCKED)
 RETURNING id, created_at
 
+-- name: lease_turn
+-- One lease at a time, across processes: the bound on workers per channel is counted, and must see the others' leases.
+SELECT pg_advisory_xact_lock(hashtext('anhu outbox lease'))
+
 -- name: lease
 -- One page that is due. First attempts go before repeated ones, and no channel holds more than two workers, so that a
 -- receiver that hangs cannot keep everybody else's pages waiting.
