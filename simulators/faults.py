@@ -71,6 +71,8 @@ class Faults:
         for field in fields(self):
             if field.name.endswith("_max") and not getattr(self, field.name) >= 0.0:
                 raise BadInput(f"{field.name} must not be negative, got {getattr(self, field.name)}")
+        if not self.disconnect_seconds_max <= _HOUR:
+            raise BadInput(f"disconnect_seconds_max must be at most {_HOUR:.0f}, got {self.disconnect_seconds_max}")
 
     @property
     def on_the_way(self) -> bool:
@@ -128,7 +130,8 @@ class _Link:
         self._seed = seed
         self._device = device
         self._rng = keyed(seed, device, "faults")
-        self._outages: dict[int, tuple[float, float] | None] = {}
+        self._hour = -1
+        self._current: tuple[float, float] | None = None
         self._told: float = -1.0
 
     def carry(self, message: Message) -> Iterator[Message]:
@@ -152,24 +155,21 @@ class _Link:
             yield message._replace(time=message.time + 0.05 + 5.0 * again, fault=message.fault or "duplicate")
 
     def _outage(self, time: float) -> tuple[float, float] | None:
-        """The loss of connection that covers this time; one may begin per hour and reach into the next."""
-        for hour in (int(time // _HOUR), int((time - self._faults.disconnect_seconds_max) // _HOUR)):
-            if hour not in self._outages:
-                if len(self._outages) > 8:
-                    del self._outages[min(self._outages)]
-                self._outages[hour] = self._draw_outage(hour)
-            outage = self._outages[hour]
-            if outage is not None and outage[0] <= time < outage[1]:
-                return outage
-        return None
+        """The loss of connection that covers this time; at most one per hour, within that hour."""
+        hour = int(time // _HOUR)
+        if self._hour != hour:
+            self._hour, self._current = hour, self._draw_outage(hour)
+        outage = self._current
+        return outage if outage is not None and outage[0] <= time < outage[1] else None
 
     def _draw_outage(self, hour: int) -> tuple[float, float] | None:
         faults = self._faults
         if keyed_uniform(self._seed, self._device, "outage", hour) >= faults.disconnect_per_hour:
             return None
         rng = keyed(self._seed, self._device, "outage times", hour)
-        start = hour * _HOUR + rng.uniform(0.0, _HOUR)
-        return start, start + rng.uniform(0.1, 1.0) * faults.disconnect_seconds_max
+        length = rng.uniform(0.1, 1.0) * faults.disconnect_seconds_max
+        start = hour * _HOUR + rng.uniform(0.0, _HOUR - length)
+        return start, start + length
 
     def _announce(self, message: Message, outage: tuple[float, float]) -> Iterator[Message]:
         """The last will once the broker misses the device, unless it is back before; and its word on return."""
