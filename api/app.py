@@ -1,0 +1,73 @@
+"""The app factory: settings, a clock and perhaps a pool enter, a FastAPI application leaves."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from api import errors, openapi
+from api.auth.accounts import Accounts
+from api.auth.routes import router as auth_router
+from api.auth.throttle import Throttle
+from api.auth.tokens import Tokens
+from api.devices.routes import router as devices_router
+from api.middleware import Envelope, RequestMetrics
+from api.residents.routes import router as residents_router
+from api.state import AppState
+from api.users.routes import router as users_router
+from core.clock import Clock
+from core.settings import Settings
+from db.pool import Pool, make_pool
+
+POOL_SIZE_MAX = 20
+POOL_WAIT_SECONDS = 5.0
+
+
+def create_app(settings: Settings, clock: Clock, pool: Pool | None = None) -> FastAPI:
+    """The whole HTTP side.
+
+    pool: connections in the role "api"; without one the app makes its own from the settings and closes it at the end.
+    Raises Misconfigured when the token key (or, without a pool, the database URL) is not set.
+    """
+    tokens = Tokens(settings.require_token_key(), clock, access_seconds=settings.access_token_seconds)
+    own = pool is None
+    if pool is None:
+        pool = make_pool(settings.require_database(), "api", size_max=POOL_SIZE_MAX)
+        # People wait at the other end: an answer that the database is away beats a long silence.
+        pool.timeout = POOL_WAIT_SECONDS
+    metrics = RequestMetrics()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        if own:
+            pool.close()
+
+    app = FastAPI(
+        title="Anhu 安护",
+        summary="智慧养老云平台 · backend of a smart elderly-care platform",
+        description=openapi.DESCRIPTION,
+        version=openapi.version(),
+        openapi_tags=openapi.TAGS,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        separate_input_output_schemas=False,
+        lifespan=lifespan,
+        redoc_url=None,
+    )
+    app.state.anhu = AppState(
+        settings=settings,
+        clock=clock,
+        pool=pool,
+        metrics=metrics,
+        tokens=tokens,
+        accounts=Accounts(pool, clock),
+        throttle=Throttle(clock),
+    )
+    errors.install(app)
+    for router in (auth_router, residents_router, devices_router, users_router):
+        app.include_router(router)
+    app.add_middleware(Envelope, clock=clock, metrics=metrics)
+    openapi.install(app)
+    return app

@@ -1,0 +1,1 @@
+"""Devices, their bindings, credentials, commands and health."""

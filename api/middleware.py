@@ -1,0 +1,159 @@
+"""What surrounds every request: an id, a size bound, security headers, a log line, figures for Prometheus."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Any, Final
+
+import structlog
+from fastapi import HTTPException
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.process_collector import ProcessCollector
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import TOO_LARGE, problem, render
+from core.clock import Clock
+from core.limits import REQUEST_BYTES_MAX
+from core.logging import get
+
+_access = get("api.access")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+SECURITY_HEADERS: Final = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "content-security-policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'",
+}
+DOCS_POLICY: Final = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' https://cdn.jsdelivr.net; worker-src 'self' blob:; "
+    "style-src 'self' 'unsafe-inline' https://cdn.jsdelivr.net https://fonts.googleapis.com; "
+    "font-src https://fonts.gstatic.com; img-src 'self' data: https://fastapi.tiangolo.com https://cdn.redoc.ly; "
+    "frame-ancestors 'none'"
+)
+
+
+class RequestMetrics:
+    """Counts and durations by route template; a label never holds an id."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self.requests = Counter(
+            "anhu_api_requests", "Requests answered.", ("method", "route", "status"), registry=self.registry
+        )
+        self.seconds = Histogram(
+            "anhu_api_request_seconds",
+            "Time to answer.",
+            ("method", "route"),
+            buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+            registry=self.registry,
+        )
+
+    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
+        method = method if method in _METHODS else "other"
+        self.requests.labels(method, route, str(status)).inc()
+        self.seconds.labels(method, route).observe(seconds)
+
+
+class Envelope:
+    """The outermost layer; also the last net under exceptions that nothing else rendered."""
+
+    def __init__(self, app: ASGIApp, *, clock: Clock, metrics: RequestMetrics) -> None:
+        self.app = app
+        self.clock = clock
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        request_id = _request_id(headers)
+        scope.setdefault("state", {})["request_id"] = request_id
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        started = self.clock.monotonic()
+        status = 0
+
+        async def send_out(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                _dress(MutableHeaders(scope=message), scope["path"], request_id)
+            await send(message)
+
+        try:
+            if _declared_bytes(headers) > REQUEST_BYTES_MAX:
+                await problem(TOO_LARGE, _bound_told())(scope, receive, send_out)
+            else:
+                await self.app(scope, _bounded(receive), send_out)
+        except Exception as error:
+            if status:
+                raise  # the answer has begun; the server ends the connection
+            await render(error)(scope, receive, send_out)
+        finally:
+            seconds = self.clock.monotonic() - started
+            self.metrics.observe(scope["method"], route_template(scope), status, seconds)
+            _access.info(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                ms=round(seconds * 1000, 1),
+                address=(scope.get("client") or ("",))[0],
+            )
+            structlog.contextvars.unbind_contextvars("request_id")
+
+
+def route_template(scope: Scope) -> str:
+    """The path of the matched route with its parameters' names, or `unmatched`."""
+    effective: Any = scope.get("fastapi", {}).get("effective_route_context")
+    path = getattr(effective, "path", None) or getattr(scope.get("route"), "path", None)
+    return path or "unmatched"
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _declared_bytes(headers: Headers) -> int:
+    text = headers.get("content-length", "0")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
+
+
+def _bound_told() -> str:
+    return f"a request body may have {REQUEST_BYTES_MAX} bytes at most"
+
+
+def _bounded(receive: Receive) -> Receive:
+    """Count what arrives, for bodies that do not declare their length."""
+    seen = 0
+
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        if message["type"] == "http.request":
+            seen += len(message.get("body", b""))
+            if seen > REQUEST_BYTES_MAX:
+                raise HTTPException(413, _bound_told())
+        return message
+
+    return counted
+
+
+def _dress(headers: MutableHeaders, path: str, request_id: str) -> None:
+    headers["x-request-id"] = request_id
+    for name, value in SECURITY_HEADERS.items():
+        headers.setdefault(name, value)
+    if path.startswith(("/docs", "/redoc")):
+        headers["content-security-policy"] = DOCS_POLICY
+    if path.startswith("/api/"):
+        headers.setdefault("cache-control", "no-store")

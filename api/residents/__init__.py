@@ -1,0 +1,1 @@
+"""Residents with their contacts, consents, readings and timeline."""

@@ -1,0 +1,1 @@
+"""The eleven smart-care services as data."""
