@@ -13,10 +13,10 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from cli.embedded.access import ServiceUser
 from core import logging
 from core.clock import Clock
 from core.errors import Misconfigured
-from cli.embedded.access import ServiceUser
 
 log = logging.get(__name__)
 
@@ -79,7 +79,7 @@ class ServiceProcess:
                 group=user.gid if user else None,
                 extra_groups=[] if user else None,
             )
-        self._pid_file.write_text(str(self._child.pid))
+        self._pid_file.write_text(f"{self._child.pid}\n{self._marker}\n")
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the child, if it runs."""
@@ -107,14 +107,7 @@ class ServiceProcess:
 
     def end_leftover(self) -> None:
         """End a process that an earlier, killed supervisor left behind. Raises Misconfigured if it will not end."""
-        try:
-            pid = int(self._pid_file.read_text())
-        except (OSError, ValueError):
-            return
-        if self._marker in command_line(pid):
-            log.info("ending a service left by an earlier run", service=self.name, pid=pid)
-            end_process(pid, self._clock, self._marker)
-        self._pid_file.unlink(missing_ok=True)
+        end_recorded(self._pid_file, self._clock)
 
     def log_tail(self) -> str:
         """The end of what the child wrote, for messages."""
@@ -122,6 +115,22 @@ class ServiceProcess:
             return self.log_file.read_text(errors="replace")[-LOG_TAIL_CHARS:].strip()
         except OSError:
             return ""
+
+
+def end_recorded(pid_file: Path, clock: Clock) -> None:
+    """End the process that a file names, if that is still the same program; then remove the file.
+
+    Raises Misconfigured if the process will not end.
+    """
+    try:
+        number, marker = pid_file.read_text().splitlines()[:2]
+        pid = int(number)
+    except (OSError, ValueError):
+        return
+    if marker and marker in command_line(pid):
+        log.info("ending a service left by an earlier run", service=pid_file.stem, pid=pid)
+        end_process(pid, clock, marker)
+    pid_file.unlink(missing_ok=True)
 
 
 def command_line(pid: int) -> str:
