@@ -210,7 +210,8 @@ class VitalsDetector:
         start = np.where(raw, time[:, None, None, :], np.inf).min(3)
         since = s["beyond_since"][r, m]
         s["beyond_since"][r, m] = np.where(beyond, np.where(np.isnan(since), start, since), np.nan)
-        back = limit[:, :, WARNING] - _SIGN * _HYSTERESIS[m][:, None]
+        edge = np.where(np.isnan(limit[:, :, WARNING]), limit[:, :, CRITICAL], limit[:, :, WARNING])
+        back = edge - _SIGN * _HYSTERESIS[m][:, None]
         inside = ((filtered - back) * _SIGN <= 0) | (np.isnan(back) & ~np.isnan(filtered))
         since = s["inside_since"][r, m]
         s["inside_since"][r, m] = np.where(inside, np.where(np.isnan(since), time[:, -1:], since), np.nan)
@@ -262,7 +263,7 @@ class VitalsDetector:
             "rule": f"{code} {sign} {limit:g} {unit}" + (f" for {hold:g} s" if hold else ""),
             "since": None if np.isnan(since) else since,
         }
-        score = 0.5 + 0.5 * (0.0 if np.isnan(depth) else depth)
+        score = 0.5 + 0.5 * (float(level) if np.isnan(depth) else depth)
         return Finding(
             detector=self.name,
             version=self.version,
