@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.interval import IntervalTrigger
 from prometheus_client import Counter, Gauge, start_http_server
 
 from core import logging

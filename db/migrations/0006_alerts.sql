@@ -176,3 +176,6 @@ CREATE TABLE heartbeats (
 );
 GRANT SELECT, INSERT, UPDATE ON heartbeats TO anhu_ingest, anhu_alerts, anhu_jobs, anhu_api;
 GRANT DELETE ON heartbeats TO anhu_jobs;
+
+-- What `anhu doctor` looks at.
+GRANT SELECT ON schema_migrations, heartbeats, feed_head, feed_followers TO anhu_admin, anhu_api;

@@ -1,0 +1,116 @@
+"""`anhu doctor`: settings or a data directory enter; what is well, what is not and what to do leave."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+
+from cli.runtime import embedded_url
+from core.clock import Clock
+from core.errors import AnhuError
+from core.settings import Settings, load_settings
+from db.migrate import migrations
+from db.pool import make_pool
+from db.tenant import Transaction, service_transaction
+from ingest.mqtt import parse_broker_url
+
+STALE = timedelta(seconds=30)
+BEHIND_MAX = 200
+WATCHED_ROLES = ("ingest", "alerts", "jobs")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `advice` says what to do; empty when all is well."""
+
+    what: str
+    detail: str
+    advice: str = ""
+
+
+def examine(data_dir: Path | None, clock: Clock, console: Console) -> int:
+    """Look at everything, print it, and return 0 when nothing needs doing, else 1."""
+    findings = list(_look(data_dir, clock))
+    for finding in findings:
+        mark = "[red]✗[/red]" if finding.advice else "[green]✓[/green]"
+        console.print(f"{mark} {finding.what:<12} {finding.detail}")
+        if finding.advice:
+            console.print(f"               → {finding.advice}")
+    return 1 if any(finding.advice for finding in findings) else 0
+
+
+def _look(data_dir: Path | None, clock: Clock) -> Iterator[Finding]:
+    try:
+        settings = load_settings()
+    except AnhuError as error:
+        yield Finding("settings", str(error), "Correct the variable or anhu.toml and run `anhu doctor` again.")
+        return
+    yield Finding("settings", "valid")
+    try:
+        url = embedded_url(data_dir, "admin", clock) if data_dir else settings.require_database()
+        pool = make_pool(url, "admin", size_max=1)
+        try:
+            with service_transaction(pool) as tx:
+                yield from _look_at_database(tx, clock)
+        finally:
+            pool.close()
+    except AnhuError as error:
+        yield Finding("database", str(error), "Start PostgreSQL, check ANHU_DATABASE_URL, then run `anhu migrate`.")
+    yield _look_at_broker(settings, data_dir)
+    yield _look_at_api(settings)
+
+
+def _look_at_database(tx: Transaction, clock: Clock) -> Iterator[Finding]:
+    timescale = tx.one("maintenance.is_timescale")["yes"]
+    newest = migrations("timescale" if timescale else "plain")[-1].number
+    version = tx.one("admin.schema_version")["version"]
+    advice = "" if version == newest else "Run `anhu migrate` with a login that may change the schema."
+    kind = "TimescaleDB" if timescale else "PostgreSQL"
+    yield Finding("database", f"{kind}, schema {version or 0:04d} of {newest:04d}", advice)
+    now = clock.now()
+    alive = {row["role"] for row in tx.all("admin.heartbeats") if now - row["at"] < STALE}
+    for role in WATCHED_ROLES:
+        missing = f"Start it: anhu run {role}. If it runs, its log says why it is silent."
+        yield Finding(role, "alive" if role in alive else "no sign of life for 30 s", "" if role in alive else missing)
+    for row in tx.all("admin.followers"):
+        late = "It cannot keep up or has stopped: look at its log." if row["behind"] > BEHIND_MAX else ""
+        yield Finding("feed", f"{row['name']} is {row['behind']} batches behind", late)
+    for row in tx.all("admin.recent_rejections", since=now - timedelta(hours=1)):
+        yield Finding("rejected", f"{row['n']} in the last hour: {row['reason']}")
+
+
+def _look_at_broker(settings: Settings, data_dir: Path | None) -> Finding:
+    def attempt() -> str:
+        if data_dir or settings.mqtt_url is None:
+            host, port = "127.0.0.1", settings.mqtt_port
+        else:
+            address = parse_broker_url(settings.require_mqtt())
+            host, port = address.host, address.port
+        with socket.create_connection((host, port), timeout=5):
+            return f"answers on {host}:{port}"
+
+    return _tried("broker", attempt, "Start the broker and check ANHU_MQTT_URL or ANHU_MQTT_PORT.")
+
+
+def _look_at_api(settings: Settings) -> Finding:
+    url = f"http://{settings.api_host}:{settings.api_port}/readyz"
+
+    def attempt() -> str:
+        answer = httpx.get(url, timeout=5)
+        answer.raise_for_status()
+        return f"ready on {settings.api_host}:{settings.api_port}"
+
+    return _tried("api", attempt, f"Start it: anhu run api. {url} tells what it waits for.")
+
+
+def _tried(what: str, attempt: Callable[[], str], advice: str) -> Finding:
+    try:
+        return Finding(what, attempt())
+    except (OSError, httpx.HTTPError, AnhuError) as error:
+        return Finding(what, f"{type(error).__name__}: {error}", advice)
