@@ -23,7 +23,9 @@ from simulators.provisioning import SimulatedResident, plan
 
 SITE = "demo"
 SEED = 1
-RESIDENTS = 8
+RESIDENTS = 10
+LIVING = 8
+"""The last two have devices that nobody plays: for trying `anhu simulate` beside the demo."""
 PAGER_PORT_OFFSET = 10
 
 

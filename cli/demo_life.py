@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
-from cli.demo import SEED, SITE
+from cli.demo import LIVING, SEED, SITE
 from cli.runtime import Secrets
 from core import logging
 from core.clock import Clock, SystemClock
@@ -186,7 +186,7 @@ def main(credentials: Path, pager_port: int) -> None:
     threading.Thread(target=pager.serve_forever, name="pager", daemon=True).start()
     threading.Thread(target=Caregiver(content, story, stop).run, name="caregiver", daemon=True).start()
     held = Credentials.read(credentials)
-    residents = held.residents()
+    residents = min(held.residents(), LIVING)
     story.tell(
         f"🏠 {residents} 位老人的一天开始了  {residents} residents live; a fall happens in {STORY_AFTER_SECONDS:.0f} s"
     )

@@ -6,7 +6,7 @@ import pytest
 
 from core.clock import ManualClock
 
-pytest_plugins = ["tests.fixtures.database", "tests.fixtures.world"]
+pytest_plugins = ["tests.fixtures.database", "tests.fixtures.world", "tests.fixtures.brokers"]
 
 
 @pytest.fixture

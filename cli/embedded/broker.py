@@ -253,7 +253,7 @@ class MosquittoBroker:
             f"max_queued_messages {self.QUEUE_MESSAGES_MAX}",
             f"max_queued_bytes {self.QUEUE_BYTES_MAX}",
             "queue_qos0_messages false",
-            f"message_size_limit {PACKET_BYTES_MAX}",
+            f"max_packet_size {PACKET_BYTES_MAX}",
             "max_keepalive 65535",
             "set_tcp_nodelay true",
             "log_dest stderr",
@@ -270,7 +270,7 @@ def find_mosquitto() -> str:
     found = shutil.which("mosquitto", path=os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin")))
     if found is None:
         raise Misconfigured(
-            "mosquitto is not installed. Install it (Debian: apt-get install mosquitto; macOS: brew install mosquitto), "
+            "mosquitto is not installed. Install it (Debian: apt-get install mosquitto), "
             "or leave the broker at its default."
         )
     return found

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from signal import SIGKILL, SIGTERM, Signals
 
 from cli.embedded.access import ServiceUser
 from core import logging
@@ -81,12 +81,12 @@ class ServiceProcess:
             )
         self._pid_file.write_text(f"{self._child.pid}\n{self._marker}\n")
 
-    def signal(self, number: signal.Signals) -> None:
+    def signal(self, number: Signals) -> None:
         """Send a signal to the child, if it runs."""
         if self._child is not None and self._child.poll() is None:
             self._child.send_signal(number)
 
-    def stop(self, ladder: Sequence[tuple[signal.Signals, float]]) -> None:
+    def stop(self, ladder: Sequence[tuple[Signals, float]]) -> None:
         """Send each signal in turn and wait its seconds, until the child has ended; then SIGKILL. Safe to repeat."""
         child, self._child = self._child, None
         if child is None:
@@ -145,9 +145,9 @@ def command_line(pid: int) -> str:
     return done.stdout.strip()
 
 
-def end_process(pid: int, clock: Clock, marker: str, *, first: signal.Signals = signal.SIGTERM) -> None:
+def end_process(pid: int, clock: Clock, marker: str, *, first: Signals = SIGTERM) -> None:
     """End a process that is no child of ours: `first`, then SIGKILL. Raises Misconfigured if it stays."""
-    for number, seconds in ((first, 5.0), (signal.SIGKILL, 2.0)):
+    for number, seconds in ((first, 5.0), (SIGKILL, 2.0)):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
         deadline = clock.monotonic() + seconds
