@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from api import errors, openapi
+from api.audit.routes import router as audit_router
 from api.auth.accounts import Accounts
 from api.auth.routes import router as auth_router
 from api.auth.throttle import Throttle
@@ -15,12 +16,25 @@ from api.auth.tokens import Tokens
 from api.devices.routes import router as devices_router
 from api.middleware import Envelope, RequestMetrics
 from api.residents.routes import router as residents_router
+from api.residents.vitals import router as vitals_router
+from api.services.routes import router as services_router
 from api.state import AppState
+from api.system.routes import router as system_router
 from api.users.routes import router as users_router
 from core.clock import Clock
 from core.settings import Settings
 from db.pool import Pool, make_pool
 
+ROUTERS = (
+    auth_router,
+    residents_router,
+    vitals_router,
+    devices_router,
+    services_router,
+    users_router,
+    audit_router,
+    system_router,
+)
 POOL_SIZE_MAX = 20
 POOL_WAIT_SECONDS = 5.0
 
@@ -66,7 +80,7 @@ def create_app(settings: Settings, clock: Clock, pool: Pool | None = None) -> Fa
         throttle=Throttle(clock),
     )
     errors.install(app)
-    for router in (auth_router, residents_router, devices_router, users_router):
+    for router in ROUTERS:
         app.include_router(router)
     app.add_middleware(Envelope, clock=clock, metrics=metrics)
     openapi.install(app)

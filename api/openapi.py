@@ -26,6 +26,7 @@ TAGS: Final = [
     {"name": "alerts", "description": "报警与处置 · Alerts and what is done about them"},
     {"name": "services", "description": "十一项智慧养老服务 · The eleven services"},
     {"name": "users", "description": "账号 · Accounts"},
+    {"name": "audit", "description": "审计日志 · Who read or wrote what"},
     {"name": "system", "description": "运行状态 · Health of the platform"},
 ]
 _TITLES: Final = {
@@ -73,7 +74,7 @@ def install(app: FastAPI) -> None:
             app.openapi_schema = schema
         return app.openapi_schema
 
-    app.openapi = describe  # type: ignore[method-assign]
+    app.openapi = describe  # type: ignore[method-assign]  # the way FastAPI names
 
 
 def _add_problems(schema: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from core.clock import Clock
+from core.errors import Forbidden
 from core.vocabulary import Role
 from db.pool import Pool
 from db.tenant import tenant_transaction
@@ -28,6 +29,13 @@ class Account:
     name: str
     token_version: int
     disabled: bool
+
+    @property
+    def tenant(self) -> UUID:
+        """The institution, for those who must have one. Raises Forbidden for an account of none."""
+        if self.institution_id is None:
+            raise Forbidden("this account belongs to no institution")
+        return self.institution_id
 
 
 class Accounts:

@@ -101,7 +101,7 @@ def create_device(body: DeviceCreate, caller: Caller, tx: Tx, state: State, audi
         tx,
         state.clock,
         device_key=state.settings.require_device_key(),
-        institution_id=caller.institution_id,  # type: ignore[arg-type]  # staff belong to an institution
+        institution_id=caller.tenant,
         site=caller.site or "",
         id=body.id,
         kind=body.kind.value,
@@ -131,7 +131,7 @@ def bind_device(
     registry.bind(
         tx,
         state.clock,
-        institution_id=caller.institution_id,  # type: ignore[arg-type]
+        institution_id=caller.tenant,
         device_key=row["key"],
         resident_id=body.resident_id,
         room=body.room,
@@ -200,7 +200,7 @@ def send_command(
     command = commands.request(
         tx,
         state.clock,
-        institution_id=caller.institution_id,  # type: ignore[arg-type]
+        institution_id=caller.tenant,
         device_key=_active(tx, device_id)["key"],
         type=body.type,
         args=body.args,
@@ -253,8 +253,9 @@ def list_rejections(
 
 def _rejection(row: dict[str, Any]) -> Rejection:
     raw = bytes(row["payload"])
+    shown: dict[str, Any]
     try:
-        text, encoding = raw.decode(), "text"
+        shown = {"payload": raw.decode(), "payload_encoding": "text"}
     except UnicodeDecodeError:
-        text, encoding = base64.b64encode(raw).decode(), "base64"
-    return Rejection(**{**row, "payload": text}, payload_encoding=encoding)  # type: ignore[arg-type]
+        shown = {"payload": base64.b64encode(raw).decode(), "payload_encoding": "base64"}
+    return Rejection(**{**row, **shown})

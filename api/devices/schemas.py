@@ -15,7 +15,7 @@ from api.schemas import Input, Instant, Names, ShortText
 from core.ids import DEVICE_PATTERN
 from core.vocabulary import DEVICE_KINDS
 
-DeviceKind = StrEnum("DeviceKind", {kind.upper(): kind for kind in DEVICE_KINDS})  # type: ignore[misc]
+DeviceKind = StrEnum("DeviceKind", {kind.upper(): kind for kind in DEVICE_KINDS})  # type: ignore[misc]  # members come from data
 CommandType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 _ARGS_BYTES_MAX = 8 * 1024
 

@@ -88,11 +88,10 @@ def create(
     With an idempotency key the id follows from the key, so that a repeated request finds what the first one made.
     Raises Conflict when the key was used for another person.
     """
-    assert caller.institution_id is not None  # noqa: S101 -- staff belong to an institution
     key = idempotency_key
-    resident = uuid.uuid5(caller.institution_id, f"resident {key}") if key else new_id(clock)
+    resident = uuid.uuid5(caller.tenant, f"resident {key}") if key else new_id(clock)
     made = tx.run(
-        "residents.insert", id=resident, tenant=caller.institution_id, now=clock.now(), **body.model_dump()
+        "residents.insert", id=resident, tenant=caller.tenant, now=clock.now(), **body.model_dump()
     )
     row = tx.one("residents.get", resident=resident)
     if not made and (row["name"], row["birth_date"]) != (body.name, body.birth_date):
@@ -139,7 +138,7 @@ def add_contact(tx: Transaction, clock: Clock, caller: Account, resident: UUID, 
     row = tx.first(
         "contacts.insert",
         id=new_id(clock),
-        tenant=caller.institution_id,
+        tenant=caller.tenant,
         resident=resident,
         position=position,
         name=body.name,
@@ -167,7 +166,7 @@ def give_consent(
     made = tx.run(
         "consents.insert",
         id=consent,
-        tenant=caller.institution_id,
+        tenant=caller.tenant,
         resident=resident,
         user=body.user_id,
         scope=body.scope,

@@ -39,7 +39,7 @@ def create_user(body: UserCreate, caller: Caller, tx: Tx, state: State, audit: A
     row = tx.first(
         "users.insert",
         id=new_id(state.clock),
-        tenant=caller.institution_id,
+        tenant=caller.tenant,
         username=body.username,
         hash=hash_password(body.password.get_secret_value()),
         role=body.role,

@@ -1,0 +1,280 @@
+"""The eleven smart-care services as data: codes, names, groups, lifecycles, and the clause each stands on.
+
+The five named in the regional plan (column 6, item 5: 信息查询、安全看护、健康管理、紧急救援、商品配送等 11 项服务)
+are fixed; the other six are derived from duties of its chapter 5, since no public list of the eleven was found. An
+operator can rename or regroup them here without touching code. Lifecycles are this platform's design.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from core.vocabulary import Names
+
+
+class State(NamedTuple):
+    """A state of a record."""
+
+    code: str
+    names: Names
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """How one kind of record of a service goes on, in the usual order."""
+
+    code: str
+    names: Names
+    states: tuple[State, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CareService:
+    """One service. The first lifecycle is that of its main record."""
+
+    code: str
+    names: Names
+    group: str
+    clause: str
+    lifecycles: tuple[Lifecycle, ...]
+
+    @property
+    def named_in_plan(self) -> bool:
+        """Whether the plan names it; the other six are derived."""
+        return self.code in NAMED_IN_PLAN
+
+
+NAMED_IN_PLAN: Final = frozenset({"information", "safety", "health", "rescue", "goods"})
+GROUPS: Final[dict[str, Names]] = {
+    "information": Names("信息", "Information"),
+    "safety": Names("安全与救援", "Safety and rescue"),
+    "health": Names("健康与医疗", "Health and medicine"),
+    "living": Names("生活与陪伴", "Daily living and company"),
+    "assurance": Names("评估与居家保障", "Assessment and care at home"),
+}
+
+
+def _state(text: str) -> State:
+    """`code 中文 English words` as a state."""
+    code, zh, en = text.split(maxsplit=2)
+    return State(code, Names(zh, en))
+
+
+def _cycle(names: str, *states: str) -> Lifecycle:
+    """Each argument: `code 中文 English words`; a state argument may hold several, divided by commas."""
+    code, (zh, en) = _state(names)
+    return Lifecycle(code, Names(zh, en), tuple(_state(one) for line in states for one in line.split(",")))
+
+
+SERVICES: Final[tuple[CareService, ...]] = (
+    CareService(
+        "information",
+        Names("信息查询", "Information and enquiry"),
+        "information",
+        "专栏6-5；养老服务数据资源共享",
+        (
+            _cycle(
+                "enquiry 咨询 Enquiry",
+                "received 已受理 Received, forwarded 已转办 Forwarded, answered 已答复 Answered",
+                "followed_up 已回访 Followed up, closed 已关闭 Closed",
+            ),
+            _cycle(
+                "article 政策与公告 Article",
+                "draft 草稿 Draft, review 审核中 In review, published 已发布 Published",
+                "withdrawn 已下架 Withdrawn, expired 已过期 Expired",
+            ),
+            _cycle(
+                "facility 养老机构 Facility",
+                "registered 已登记 Registered, filed 已备案 Filed, operating 在营 Operating",
+                "suspended 停业 Suspended, closed 已注销 Closed",
+            ),
+        ),
+    ),
+    CareService(
+        "safety",
+        Names("安全看护", "Safety monitoring"),
+        "safety",
+        "专栏6-5；智能安全监护（专栏6-3）",
+        (
+            _cycle(
+                "device 设备 Device",
+                "stocked 已入库 In stock, bound 已绑定 Bound, online 在线 Online, offline 离线 Offline",
+                "low_battery 低电量 Low battery, faulty 故障 Faulty, repair 维修中 In repair",
+                "unbound 已解绑 Unbound, retired 已报废 Retired",
+            ),
+            _cycle(
+                "geofence 电子围栏 Geofence",
+                "active 启用 Active, paused 暂停 Paused, void 失效 Void",
+            ),
+        ),
+    ),
+    CareService(
+        "health",
+        Names("健康管理", "Health management"),
+        "health",
+        "专栏6-5；提升医养康养服务能力",
+        (
+            _cycle(
+                "plan 照护计划 Care plan",
+                "draft 草稿 Draft, active 生效 Active, review 复核中 In review, ended 已终止 Ended",
+            ),
+            _cycle(
+                "alert 健康预警 Health alert",
+                "raised 已触发 Raised, confirmed 已确认 Confirmed, handled 已处置 Handled",
+                "remeasured 已复测 Measured again, closed 已关闭 Closed",
+            ),
+            _cycle(
+                "reminder 提醒 Reminder",
+                "planned 已计划 Planned, reminded 已提醒 Reminded, done 已执行 Done, missed 漏执行 Missed",
+            ),
+        ),
+    ),
+    CareService(
+        "rescue",
+        Names("紧急救援", "Emergency rescue"),
+        "safety",
+        "专栏6-5；养老服务应急救援体系",
+        (
+            _cycle(
+                "incident 救援事件 Incident",
+                "triggered 已触发 Triggered, delivered 已送达 Delivered, queued 排队中 Queued",
+                "claimed 已认领 Claimed, assessed 已研判 Assessed, dispatched 已派单 Dispatched",
+                "on_site 已到场 On site, handled 已处置 Handled, hospital 已转送医 Taken to hospital",
+                "cleared 已解除 Cleared, false_alarm 误报 False alarm, reviewed 已复盘 Reviewed",
+                "archived 已归档 Archived",
+            ),
+        ),
+    ),
+    CareService(
+        "goods",
+        Names("商品配送", "Goods delivery"),
+        "living",
+        "专栏6-5；推动老年用品进家庭",
+        (
+            _cycle(
+                "order 订单 Order",
+                "unpaid 待支付 Unpaid, placed 已下单 Placed, accepted 已接单 Accepted",
+                "packing 备货中 Packing, delivering 配送中 On the way, received 已签收 Received",
+                "rated 已评价 Rated, cancelled 已取消 Cancelled, refused 已拒收 Refused",
+                "returned 已退货 Returned, refunded 已退款 Refunded",
+            ),
+        ),
+    ),
+    CareService(
+        "daily-living",
+        Names("生活照护", "Daily-living care"),
+        "living",
+        "第五章第四节：生活照护；试点助餐、助浴",
+        (
+            _cycle(
+                "order 服务单 Service order",
+                "requested 已申请 Requested, assessed 已评估 Assessed, dispatched 已派单 Dispatched",
+                "accepted 已接单 Accepted, checked_in 已上门签到 Checked in, serving 服务中 Under way",
+                "checked_out 已签退 Checked out, rated 已评价 Rated, settled 已结算 Settled",
+                "archived 已归档 Archived, rescheduled 已改期 Rescheduled, cancelled 已取消 Cancelled",
+                "aborted 异常中止 Aborted",
+            ),
+        ),
+    ),
+    CareService(
+        "rehabilitation",
+        Names("康复护理", "Rehabilitation and aids"),
+        "health",
+        "第五章第四节：康复护理；康复辅助器具",
+        (
+            _cycle(
+                "plan 康复计划 Rehabilitation plan",
+                "assessed 已评估 Assessed, planned 已计划 Planned, running 执行中 Running",
+                "evaluated 阶段评价 Evaluated, closed 已结案 Closed",
+            ),
+            _cycle(
+                "aid 辅助器具 Aid on loan",
+                "stocked 在库 In stock, reserved 已预约 Reserved, lent 已租出 Lent, due 已到期 Due",
+                "returned 已归还 Returned, disinfected 已消毒 Disinfected, repair 检修中 In repair",
+                "retired 已报废 Retired",
+            ),
+        ),
+    ),
+    CareService(
+        "companionship",
+        Names("精神慰藉与定期探访", "Companionship and visits"),
+        "living",
+        "第五章第四节：精神慰藉；特殊困难老年人定期探访制度",
+        (
+            _cycle(
+                "visit 探访 Visit",
+                "planned 已计划 Planned, assigned 已派发 Assigned, done 已执行 Done",
+                "referred 已转介 Referred, reviewed 已复核 Reviewed, archived 已归档 Archived",
+                "missed 未执行 Missed, made_up 已补访 Made up for",
+            ),
+            _cycle(
+                "hours 时间银行 Time bank",
+                "pending 待审核 Pending, credited 已入账 Credited, frozen 已冻结 Frozen",
+                "transferred 已转移 Transferred, donated 已捐赠 Donated, redeemed 已兑换 Redeemed",
+                "void 已注销 Void",
+            ),
+        ),
+    ),
+    CareService(
+        "medical",
+        Names("医养协同", "Medical-care coordination"),
+        "health",
+        "专栏6-2；家庭医生签约、双向转介绿色通道、家庭病床",
+        (
+            _cycle(
+                "contract 家庭医生签约 Family-doctor contract",
+                "unsigned 待签约 To be signed, active 生效 Active, performing 履约中 Being performed",
+                "renewed 已续签 Renewed, expired 已到期 Expired, ended 已解约 Ended",
+            ),
+            _cycle(
+                "referral 双向转介 Referral",
+                "started 已发起 Started, accepted 已接收 Accepted, treated 已就诊 Treated",
+                "returned 已回转 Returned, followed_up 已随访 Followed up, closed 已关闭 Closed",
+                "refused 已拒收 Refused",
+            ),
+        ),
+    ),
+    CareService(
+        "assessment",
+        Names("能力与需求综合评估", "Ability and need assessment"),
+        "assurance",
+        "第五章：老年人能力与需求综合评估标准；老年人失能等级评估体系",
+        (
+            _cycle(
+                "assessment 评估 Assessment",
+                "requested 已申请 Requested, received 已受理 Received, dispatched 已派单 Dispatched",
+                "assessed 已现场评估 Assessed on site, reviewed 已复核 Reviewed",
+                "announced 公示中 Announced, valid 已生效 Valid, appealed 申诉中 Under appeal",
+                "due 到期待重评 Due again",
+            ),
+        ),
+    ),
+    CareService(
+        "home-care",
+        Names("家庭照护床位与适老化改造", "Home care beds, adaptation and respite"),
+        "assurance",
+        "第五章：家庭照护床位、家庭喘息服务；专栏6-3：适老化改造",
+        (
+            _cycle(
+                "bed 家庭照护床位 Home care bed",
+                "requested 已申请 Requested, assessed 已评估 Assessed, signed 已签约 Signed",
+                "installed 已建床 Installed, serving 服务中 In service, paused 已暂停 Paused",
+                "removed 已撤床 Removed",
+            ),
+            _cycle(
+                "adaptation 适老化改造 Home adaptation",
+                "requested 已申请 Requested, assessed 已评估 Assessed, designed 已定方案 Designed",
+                "building 施工中 Building, accepted 已验收 Accepted, warranty 质保中 Under warranty",
+                "closed 已关闭 Closed",
+            ),
+            _cycle(
+                "respite 喘息服务 Respite",
+                "requested 已申请 Requested, approved 已审核 Approved, staying 入住中 Staying",
+                "home 已返家 Back home, rated 已评价 Rated",
+            ),
+        ),
+    ),
+)
+
+BY_CODE: Final[dict[str, CareService]] = {service.code: service for service in SERVICES}
