@@ -30,17 +30,18 @@ CREATE TABLE motion_windows (
 ALTER TABLE motion_windows ALTER COLUMN counts SET STORAGE EXTERNAL;
 SELECT create_hypertable('motion_windows', by_range('time', INTERVAL '1 day'), create_default_indexes => false);
 
+-- Days begin at midnight in China, which has no daylight saving: 16:00 UTC. Every level has that origin, as TimescaleDB
+-- demands of aggregates on aggregates.
 CREATE MATERIALIZED VIEW rollup_5m WITH (timescaledb.continuous, timescaledb.materialized_only = false) AS
-SELECT device_key, metric, time_bucket(INTERVAL '5 minutes', time) AS bucket,
+SELECT device_key, metric, time_bucket(INTERVAL '5 minutes', time, TIMESTAMPTZ '2000-01-01 16:00+00') AS bucket,
        count(*) AS count, sum(value) AS sum, min(value) AS min, max(value) AS max
-FROM readings GROUP BY device_key, metric, time_bucket(INTERVAL '5 minutes', time) WITH NO DATA;
+FROM readings GROUP BY device_key, metric, time_bucket(INTERVAL '5 minutes', time, TIMESTAMPTZ '2000-01-01 16:00+00') WITH NO DATA;
 
 CREATE MATERIALIZED VIEW rollup_1h WITH (timescaledb.continuous, timescaledb.materialized_only = false) AS
-SELECT device_key, metric, time_bucket(INTERVAL '1 hour', bucket) AS bucket,
+SELECT device_key, metric, time_bucket(INTERVAL '1 hour', bucket, TIMESTAMPTZ '2000-01-01 16:00+00') AS bucket,
        sum(count)::bigint AS count, sum(sum) AS sum, min(min) AS min, max(max) AS max
-FROM rollup_5m GROUP BY device_key, metric, time_bucket(INTERVAL '1 hour', bucket) WITH NO DATA;
+FROM rollup_5m GROUP BY device_key, metric, time_bucket(INTERVAL '1 hour', bucket, TIMESTAMPTZ '2000-01-01 16:00+00') WITH NO DATA;
 
--- Days begin at midnight in China, which has no daylight saving: 16:00 UTC.
 CREATE MATERIALIZED VIEW rollup_1d WITH (timescaledb.continuous, timescaledb.materialized_only = false) AS
 SELECT device_key, metric, time_bucket(INTERVAL '1 day', bucket, TIMESTAMPTZ '2000-01-01 16:00+00') AS bucket,
        sum(count)::bigint AS count, sum(sum) AS sum, min(min) AS min, max(max) AS max

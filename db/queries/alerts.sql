@@ -63,11 +63,6 @@ LEFT JOIN bindings b ON b.device_key = d.key AND b.bound_from <= %(at)s AND (b.b
 LEFT JOIN residents r ON r.id = b.resident_id
 WHERE d.key = %(device_key)s
 
--- name: resident_place
-SELECT r.id, r.institution_id, concat_ws(' ', nullif(r.building, ''), nullif(r.floor, ''), nullif(r.room, ''),
-                                         nullif(r.address, '')) AS place
-FROM residents r WHERE r.key = %(key)s
-
 -- name: context
 -- What a message to a person says: names, not numbers.
 SELECT i.name_zh AS institution_zh, i.timezone, r.name AS resident_name, r.access_notes,
@@ -94,6 +89,13 @@ WHERE alert_id = %(alert_id)s AND kind = 'overdue' AND data ->> 'deadline_at' = 
 SELECT count(*) AS n FROM alert_entries
 WHERE alert_id = %(alert_id)s AND kind = 'stuck' AND data ->> 'step_id' = %(step_id)s
 
+-- name: open_raised_by
+-- The open alert to which a device belongs, whomever it serves by now.
+SELECT resident_id FROM alerts
+WHERE institution_id = %(institution_id)s AND type = %(type)s AND state <> 'resolved'
+  AND evidence -> 'raised_by' @> to_jsonb(%(device_key)s::integer)
+ORDER BY opened_at LIMIT 1
+
 -- name: events_take
 -- One waiting event that may concern a person, oldest first; nobody else gets it while this transaction lives.
 SELECT device_key, event_id, institution_id, time, received, type, data, flags FROM events
@@ -111,12 +113,12 @@ WHERE (device_key, event_id) IN (
     ORDER BY received LIMIT 1000 FOR UPDATE SKIP LOCKED)
 
 -- name: watched_devices
+-- Only a device in service that is bound to a person or a room now is missed when it falls silent.
 SELECT d.key, d.institution_id, d.supervision_seconds, d.position, d.created_at, d.kind,
-       EXISTS (SELECT FROM bindings b WHERE b.device_key = d.key AND b.bound_from <= %(now)s
-               AND (b.bound_to IS NULL OR b.bound_to > %(now)s)) AS bound,
-       s.last_sample
+       CASE WHEN d.retired_at IS NULL THEN b.bound_from END AS bound_from, s.last_sample
 FROM devices d LEFT JOIN device_status s ON s.device_key = d.key
-WHERE d.retired_at IS NULL ORDER BY d.key
+LEFT JOIN bindings b ON b.device_key = d.key AND b.bound_from <= %(now)s AND (b.bound_to IS NULL OR b.bound_to > %(now)s)
+ORDER BY d.key
 
 -- name: bindings
 SELECT b.device_key, b.bound_from, b.bound_to, r.key AS resident_key
@@ -138,9 +140,24 @@ JOIN motion_windows m ON m.device_key = w.device_key AND m.time = w.time
 -- name: lead_detectors
 SELECT pg_try_advisory_lock(hashtext('anhu detectors')) AS leading
 
+-- name: still_leading
+SELECT 1 AS here
+
 -- name: lock_follower
 SELECT seq, checkpoint_seq FROM feed_followers WHERE name = %(name)s FOR UPDATE
 
 -- name: heartbeat
 INSERT INTO heartbeats (role, instance, at, detail) VALUES (%(role)s, %(instance)s, %(now)s, %(detail)s)
 ON CONFLICT (role, instance) DO UPDATE SET at = excluded.at, detail = excluded.detail
+
+-- name: latest_vitals
+-- What was last measured, to begin with where there is no memory yet.
+SELECT device_key, metric, extract(epoch FROM time)::float8 AS time, value FROM latest
+WHERE time > %(since)s AND metric = ANY(%(metrics)s)
+ORDER BY time
+
+-- name: places
+-- Where a finding belongs: residents by their key.
+SELECT r.key, r.id, r.institution_id, concat_ws(' ', nullif(r.building, ''), nullif(r.floor, ''), nullif(r.room, ''),
+                                                nullif(r.address, '')) AS place
+FROM residents r WHERE r.key = ANY(%(keys)s)
