@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import BadInput
 from core.vocabulary import Severity
 
 Floats = NDArray[np.float64]
@@ -134,6 +135,22 @@ def grown(array: np.ndarray[Any, Any], rows: int, fill: float) -> np.ndarray[Any
     bigger = np.full((max(rows, 2 * len(array), 64), *array.shape[1:]), fill, array.dtype)
     bigger[: len(array)] = array
     return bigger
+
+
+def checked(
+    detector: str,
+    keys: str,
+    state: Mapping[str, np.ndarray[Any, Any]],
+    fields: Mapping[str, tuple[tuple[int, ...], float, type]],
+) -> dict[str, np.ndarray[Any, Any]]:
+    """Copies of a checkpoint's arrays, one row per key and shaped as `fields` says; BadInput where one does not fit."""
+    rows = state[keys].shape if keys in state else ()
+    if len(rows) != 1 or state[keys].dtype != np.int64:
+        raise BadInput(f"checkpoint of {detector} does not fit: {keys}")
+    for name, (shape, _, dtype) in fields.items():
+        if name not in state or state[name].shape != (*rows, *shape) or state[name].dtype != dtype:
+            raise BadInput(f"checkpoint of {detector} does not fit: {name}")
+    return {name: np.array(state[name]) for name in fields}
 
 
 def usable(batch: Batch) -> Batch:

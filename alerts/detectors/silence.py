@@ -12,16 +12,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from alerts.detectors.base import Batch, Finding, Rows, grown, usable
+from alerts.detectors.base import Batch, Finding, Rows, checked, grown, usable
 from alerts.detectors.parameters import SILENCE_HIGH_AFTER, SILENCE_INTERVAL
 from core.errors import BadInput
 from core.vocabulary import Severity
 
-_FIELDS: Final[dict[str, tuple[float, type]]] = {
-    "interval": (np.nan, np.float64),
-    "registered": (np.nan, np.float64),
-    "heard": (np.nan, np.float64),
-    "rank": (0, np.int8),
+_FIELDS: Final[dict[str, tuple[tuple[int, ...], float, type]]] = {
+    "interval": ((), np.nan, np.float64),
+    "registered": ((), np.nan, np.float64),
+    "heard": ((), np.nan, np.float64),
+    "rank": ((), 0, np.int8),
 }
 _RANKS: Final = (Severity.LOW, Severity.MEDIUM, Severity.HIGH)
 
@@ -34,7 +34,7 @@ class SilenceDetector:
 
     def __init__(self) -> None:
         self._rows = Rows()
-        self._s: dict[str, np.ndarray[Any, Any]] = {n: np.full(0, fill, t) for n, (fill, t) in _FIELDS.items()}
+        self._s: dict[str, np.ndarray[Any, Any]] = {n: np.full(0, fill, t) for n, (_, fill, t) in _FIELDS.items()}
         self._now = -np.inf
 
     def register(
@@ -65,7 +65,7 @@ class SilenceDetector:
         n, s = len(self._rows), self._s
         heard = newest > np.nan_to_num(s["heard"][:n], nan=-np.inf)
         # What was measured before the interval began tells that the device lived then, not that it does now.
-        live = heard & (self._now - newest < s["interval"][:n]) & (s["rank"][:n] > 0)
+        live = heard & (newest > self._now - s["interval"][:n]) & (s["rank"][:n] > 0)
         findings = [self._finding(int(row), float(newest[row]), cleared=True) for row in np.flatnonzero(live)]
         s["heard"][:n][heard] = newest[heard]
         s["rank"][:n][live] = 0
@@ -98,16 +98,16 @@ class SilenceDetector:
         return {"device": self._rows.keys.copy(), "now": np.array(self._now), **arrays}
 
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        for name, (_, dtype) in _FIELDS.items():
-            if name not in state or state[name].shape != state["device"].shape or state[name].dtype != dtype:
-                raise BadInput(f"checkpoint of silence does not fit: {name}")
+        now = state.get("now", np.empty(0))
+        if now.shape != () or now.dtype != np.float64:
+            raise BadInput("checkpoint of silence does not fit: now")
+        self._s = checked(self.name, "device", state, _FIELDS)
         self._rows.load(np.array(state["device"]))
-        self._s = {name: np.array(state[name]) for name in _FIELDS}
-        self._now = float(state["now"])
+        self._now = float(now)
 
     def _row(self, devices: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         rows = self._rows.add(devices)
-        for name, (fill, _) in _FIELDS.items():
+        for name, (_, fill, _) in _FIELDS.items():
             self._s[name] = grown(self._s[name], len(self._rows), fill)
         return rows
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from alerts.detectors.base import Batch, Bools, Finding, Floats, Ints, Rows, grown, rounds, usable
+from alerts.detectors.base import Batch, Bools, Finding, Floats, Ints, Rows, checked, grown, rounds, usable
 from alerts.detectors.parameters import CLOCK_SET_BACK_READINGS, SPIKE_READINGS, VITAL_RULES, Parameter
 from core.errors import BadInput
 from core.metrics import BY_CODE, BY_ID
@@ -143,11 +143,8 @@ class VitalsDetector:
         return {"subject": self._rows.keys.copy(), **{name: array[:n].copy() for name, array in self._s.items()}}
 
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        for name, (shape, _, dtype) in _FIELDS.items():
-            if name not in state or state[name].shape != (len(state["subject"]), *shape) or state[name].dtype != dtype:
-                raise BadInput(f"checkpoint of vitals does not fit: {name}")
+        self._s = checked(self.name, "subject", state, _FIELDS)
         self._rows.load(np.array(state["subject"]))
-        self._s = {name: np.array(state[name]) for name in _FIELDS}
 
     def _row(self, subjects: Ints) -> Ints:
         """Rows of residents; new ones start with the default limits."""

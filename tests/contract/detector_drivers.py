@@ -1,0 +1,209 @@
+"""One driver per detector: how to build it, what to feed it, and what must raise an alert in it.
+
+A detector without a driver fails the contract test, so nobody forgets one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from alerts.detectors.base import Batch, Detector, Finding
+from alerts.detectors.falls import FallDetector
+from alerts.detectors.parameters import VITAL_RULES
+from alerts.detectors.silence import SilenceDetector
+from alerts.detectors.vitals import VitalsDetector
+from core.metrics import BY_CODE
+
+T0 = 1_764_000_000.0
+
+
+@dataclass(frozen=True)
+class Readings:
+    """A batch handed to `consume`."""
+
+    batch: Batch
+
+    def arrays(self) -> list[np.ndarray]:
+        return list(self.batch)
+
+    def run(self, detector: Any) -> list[Finding]:
+        return detector.consume(self.batch)
+
+    def permuted(self, rng: np.random.Generator) -> Readings:
+        order = rng.permutation(len(self.batch.time))
+        return Readings(Batch(*(part[order] for part in self.batch)))
+
+    def shifted(self, seconds: float) -> Readings:
+        return Readings(self.batch._replace(time=self.batch.time + seconds))
+
+    def broken(self, rng: np.random.Generator) -> Readings:
+        value, time = self.batch.value.copy(), self.batch.time.copy()
+        value[rng.random(len(value)) < 0.1] = rng.choice([np.nan, np.inf, -np.inf])
+        time[rng.random(len(time)) < 0.05] = np.nan
+        return Readings(self.batch._replace(value=value, time=time))
+
+
+@dataclass(frozen=True)
+class Window:
+    """A motion window handed to `consume_window`."""
+
+    device: int
+    t0: float
+    hz: float
+    samples: np.ndarray
+    position: str
+
+    def arrays(self) -> list[np.ndarray]:
+        return [self.samples]
+
+    def run(self, detector: Any) -> list[Finding]:
+        return detector.consume_window(self.device, self.t0, self.hz, self.samples, self.position)
+
+    def permuted(self, rng: np.random.Generator) -> Window:
+        return self
+
+    def shifted(self, seconds: float) -> Window:
+        return Window(self.device, self.t0 + seconds, self.hz, self.samples, self.position)
+
+    def broken(self, rng: np.random.Generator) -> Window:
+        samples = self.samples.copy()
+        samples[rng.random(len(samples)) < 0.1] = rng.choice([np.nan, np.inf, -np.inf])
+        return Window(self.device, self.t0, self.hz, samples, self.position)
+
+
+@dataclass(frozen=True)
+class Tick:
+    """Time handed to `tick`."""
+
+    now: float
+
+    def arrays(self) -> list[np.ndarray]:
+        return []
+
+    def run(self, detector: Any) -> list[Finding]:
+        return detector.tick(self.now)
+
+    def permuted(self, rng: np.random.Generator) -> Tick:
+        return self
+
+    def shifted(self, seconds: float) -> Tick:
+        return Tick(self.now + seconds)
+
+    def broken(self, rng: np.random.Generator) -> Tick:
+        return self
+
+
+Step = Readings | Window | Tick
+
+
+class Driver(Protocol):
+    kind: type
+
+    def build(self) -> Detector: ...
+
+    def steps(self, rng: np.random.Generator) -> list[Step]:
+        """An hour or so of input that raises and clears."""
+        ...
+
+    def alarm(self, t: float) -> list[Step]:
+        """Input from `t` on that must raise an alert for somebody who has none, whatever came before."""
+        ...
+
+
+class VitalsDriver:
+    kind = VitalsDetector
+
+    def build(self) -> Detector:
+        detector = VitalsDetector()
+        detector.set_limits(2, BY_CODE["spo2"].id, low=88)
+        return detector
+
+    def steps(self, rng: np.random.Generator) -> list[Step]:
+        out: list[Step] = []
+        for minute in range(60):
+            n = int(rng.integers(0, 25))
+            rule = rng.integers(0, len(VITAL_RULES), n)
+            high = np.array([r.high.value if r.high else 99.0 for r in VITAL_RULES])
+            low = np.array([r.low.value for r in VITAL_RULES])
+            value = np.where(rng.random(n) < 0.5, high[rule], low[rule]) + rng.normal(0, 0.15, n) * (high - low)[rule]
+            metric = np.array([BY_CODE[r.metric].id for r in VITAL_RULES], np.int16)[rule]
+            time = T0 + 60 * minute + rng.uniform(-20, 40, n)
+            out += [Readings(Batch(rng.integers(-1, 5, n), metric, time, value)), Tick(T0 + 60 * minute + 50)]
+        return out
+
+    def alarm(self, t: float) -> list[Step]:
+        glucose = np.full(4, BY_CODE["glucose"].id, np.int16)
+        batch = Batch(np.full(4, 77), glucose, t + 60 * np.arange(4), np.full(4, 2.0))
+        return [Readings(batch), Tick(t + 400)]
+
+
+class SilenceDriver:
+    kind = SilenceDetector
+
+    def build(self) -> Detector:
+        detector = SilenceDetector()
+        for device in range(6):
+            detector.register(device, 120 * (device + 1), T0)
+        detector.register(77, 180, T0)
+        return detector
+
+    def steps(self, rng: np.random.Generator) -> list[Step]:
+        out: list[Step] = []
+        for minute in range(60):
+            n = int(rng.integers(0, 4))
+            time = T0 + 60 * minute + rng.uniform(-40, 0, n)
+            metric = np.full(n, BY_CODE["heart_rate"].id, np.int16)
+            device = np.append(rng.integers(-1, 9, n), 77)
+            batch = Batch(device, np.append(metric, metric[:1] if n else 1).astype(np.int16)[: n + 1],
+                          np.append(time, T0 + 60 * minute), np.full(n + 1, 70.0))  # fmt: skip
+            out += [Readings(batch), Tick(T0 + 60 * minute + 1)]
+        return out
+
+    def alarm(self, t: float) -> list[Step]:
+        return [Tick(t), Tick(t + 400)]
+
+
+def fall_signal(rng: np.random.Generator, hz: float, *, before: float = 6.0, after: float = 8.0) -> np.ndarray:
+    """A made-up fall, (n, 3) in g: walking, weightlessness, a hard impact with its echo, lying still turned over."""
+    n, k = round(before * hz), round(after * hz)
+    t = np.arange(n + k) / hz
+    fall = before
+    gravity = np.where(t[:, None] < fall, [0.1, -0.98, 0.1], [0.9, 0.1, 0.4])
+    walking = np.where(t < fall - 0.5, 0.25 * np.sin(2 * np.pi * 1.8 * t), 0.0)
+    dip = np.where((t > fall - 0.45) & (t <= fall), 0.25, 1.0)
+    blow = 5.0 * np.exp(-np.clip(t - fall, 0, None) / 0.08) * np.cos(2 * np.pi * 4 * (t - fall)) * (t >= fall)
+    settle = 0.5 * np.exp(-np.clip(t - fall, 0, None) / 0.3) * np.sin(2 * np.pi * 3 * t) * (t >= fall)
+    signal = gravity * dip[:, None] + np.outer(blow + settle, [0.6, 0.6, 0.52]) + np.outer(walking, [0.3, 0.9, 0.3])
+    return signal + rng.normal(0, 0.01, signal.shape)
+
+
+class FallsDriver:
+    kind = FallDetector
+
+    def build(self) -> Detector:
+        return FallDetector()
+
+    def steps(self, rng: np.random.Generator) -> list[Step]:
+        out: list[Step] = []
+        for device, (hz, position) in enumerate(((20.0, "wrist"), (50.0, "waist"), (31.7, "pocket"))):
+            signal = np.concatenate([fall_signal(rng, hz), fall_signal(rng, hz)])
+            size = int(rng.integers(15, 90))
+            for start in range(0, len(signal), size):
+                t0 = T0 + start / hz
+                out.append(Window(device, t0, hz, signal[start : start + size], position))
+        out.sort(key=lambda step: step.t0 if isinstance(step, Window) else 0.0)
+        return [*out, Tick(T0 + 100), Tick(T0 + 200)]
+
+    def alarm(self, t: float) -> list[Step]:
+        signal = fall_signal(np.random.default_rng(1), 50.0)
+        windows: list[Step] = [
+            Window(0, t + i / 50, 50.0, signal[i : i + 100], "waist") for i in range(0, len(signal), 100)
+        ]
+        return [*windows, Tick(t + 60)]
+
+
+DRIVERS: tuple[Callable[[], Driver], ...] = (VitalsDriver, SilenceDriver, FallsDriver)
