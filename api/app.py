@@ -67,6 +67,7 @@ def create_app(settings: Settings, clock: Clock, pool: Pool | None = None) -> Fa
         openapi_tags=openapi.TAGS,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         separate_input_output_schemas=False,
+        generate_unique_id_function=openapi.operation_id,
         lifespan=lifespan,
         redoc_url=None,
     )

@@ -50,9 +50,7 @@ def list_audit(
 ) -> AuditPage:
     """Who read or wrote what in the institution; looking here is itself recorded."""
     (before,) = decode_cursor(cursor, cursor_number)
-    rows = tx.all(
-        "audit.list", before=before, object_type=object_type, object_id=object_id, user=user, limit=limit + 1
-    )
+    rows = tx.all("audit.list", before=before, object_type=object_type, object_id=object_id, user=user, limit=limit + 1)
     shown, following = page(rows, limit, lambda row: (row["id"],))
     audit.record("list", "audit_log")
     return AuditPage(items=[AuditEntry(**row) for row in shown], next=following)

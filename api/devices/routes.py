@@ -123,9 +123,7 @@ def get_device(device_id: DevicePath, tx: Tx, state: State) -> Device:
 
 
 @router.post("/devices/{device_id}/bind", summary="绑定设备 · Bind a device", dependencies=[require(*STAFF)])
-def bind_device(
-    device_id: DevicePath, body: BindRequest, caller: Caller, tx: Tx, state: State, audit: Audit
-) -> Device:
+def bind_device(device_id: DevicePath, body: BindRequest, caller: Caller, tx: Tx, state: State, audit: Audit) -> Device:
     """From then on the device's readings belong to this resident or room."""
     row = _active(tx, device_id)
     registry.bind(
@@ -176,9 +174,7 @@ def retire_device(device_id: DevicePath, tx: Tx, state: State, audit: Audit) -> 
 
 
 @router.get("/devices/{device_id}/commands", summary="命令记录 · Commands", dependencies=[require(*STAFF)])
-def list_commands(
-    device_id: DevicePath, tx: Tx, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None
-) -> CommandPage:
+def list_commands(device_id: DevicePath, tx: Tx, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None) -> CommandPage:
     """What was asked of the device and what became of it."""
     before, before_id = decode_cursor(cursor, cursor_time, cursor_id)
     key = _device(tx, device_id)["key"]

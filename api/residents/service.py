@@ -90,9 +90,7 @@ def create(
     """
     key = idempotency_key
     resident = uuid.uuid5(caller.tenant, f"resident {key}") if key else new_id(clock)
-    made = tx.run(
-        "residents.insert", id=resident, tenant=caller.tenant, now=clock.now(), **body.model_dump()
-    )
+    made = tx.run("residents.insert", id=resident, tenant=caller.tenant, now=clock.now(), **body.model_dump())
     row = tx.one("residents.get", resident=resident)
     if not made and (row["name"], row["birth_date"]) != (body.name, body.birth_date):
         raise Conflict("this Idempotency-Key was used for another resident")
