@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from alerts import service
+from alerts import metrics, service
 from alerts.service import Occurrence
 from core.clock import Clock
 from core.errors import Unavailable
@@ -48,11 +48,12 @@ class EventHandler:
         now = self._clock.monotonic()
         self._skip = {key: until for key, until in self._skip.items() if until > now}
         event: dict[str, Any] | None = None
+        alert: dict[str, Any] | None = None
         try:
             with service_transaction(self._pool) as tx:
                 event = tx.first("alerts.events_take", types=list(OPENING), skip=list(self._skip))
                 if event is not None:
-                    handle(tx, self._clock, event)
+                    alert = handle(tx, self._clock, event)
         except Unavailable:
             raise
         except Exception:  # this event's fault; the next person's must not wait for it
@@ -62,19 +63,22 @@ class EventHandler:
             log.exception("event_failed", waiting=key, type=event["type"])
             self._skip[key] = now + _SKIP_SECONDS
             return True
+        metrics.count_opened(alert)
         return event is not None
 
 
-def handle(tx: Transaction, clock: Clock, event: dict[str, Any]) -> None:
-    """Let one event have its effect and mark it as handled, in the caller's transaction."""
+def handle(tx: Transaction, clock: Clock, event: dict[str, Any]) -> dict[str, Any] | None:
+    """Let one event have its effect and mark it as handled, in the caller's transaction; the alert it went to."""
+    alert = None
     where = tx.one("alerts.subject_at", device_key=event["device_key"], at=event["time"])
     if event["type"] == "restore":
         _restore(tx, clock, event, where)
     elif event["type"] == "test":
         service.record_test(tx, clock, _occurrence(event, where, Severity.LOW))
     else:
-        service.open_or_append(tx, clock, _occurrence(event, where, EMERGENCY_EVENTS[event["type"]]))
+        alert = service.open_or_append(tx, clock, _occurrence(event, where, EMERGENCY_EVENTS[event["type"]]))
     tx.run("alerts.events_handled", device_key=event["device_key"], event_id=event["event_id"], now=clock.now())
+    return alert
 
 
 def _occurrence(event: dict[str, Any], where: dict[str, Any], severity: Severity) -> Occurrence:

@@ -1,0 +1,71 @@
+"""Who wore which device when: rows of devices, bindings and limits enter, arrays for looking up whole batches leave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core import limits
+from core.clock import Clock
+from db.tenant import Transaction
+
+_MS_BITS = 43
+
+
+class Bindings:
+    """Intervals in which a device served a resident; looked up for many readings in one pass.
+
+    rows: `device_key`, `bound_from`, `bound_to` (None for open), `resident_key`; intervals of a device do not overlap.
+    """
+
+    def __init__(self, rows: Sequence[dict[str, Any]]) -> None:
+        ordered = sorted(rows, key=lambda row: (row["device_key"], row["bound_from"]))
+        self._device = np.array([row["device_key"] for row in ordered], np.int64)
+        self._from = np.array([row["bound_from"].timestamp() for row in ordered], np.float64)
+        ends = [row["bound_to"].timestamp() if row["bound_to"] else np.inf for row in ordered]
+        self._to = np.array(ends, np.float64)
+        self._resident = np.array([row["resident_key"] for row in ordered], np.int64)
+        self._known = np.unique(self._device)
+        self._order = self._key(self._device, self._from)
+
+    def residents(self, device_key: NDArray[Any], time: NDArray[np.float64]) -> NDArray[np.int64]:
+        """The resident of each (device, Unix seconds), -1 where there was none; all arrays have n elements."""
+        if not len(self._device) or not len(device_key):
+            return np.full(len(device_key), -1, np.int64)
+        device = device_key.astype(np.int64)
+        at = np.searchsorted(self._order, self._key(device, time), side="right") - 1
+        row = np.maximum(at, 0)
+        fits = (at >= 0) & (self._device[row] == device) & (time >= self._from[row]) & (time < self._to[row])
+        return np.where(fits, self._resident[row], -1)
+
+    def _key(self, device: NDArray[np.int64], time: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Device and time in one sortable number: rank of the device, then milliseconds, rounded up."""
+        milliseconds = np.ceil(np.clip(np.nan_to_num(time), 0, 8e9) * 1000).astype(np.int64)
+        return (np.searchsorted(self._known, device).astype(np.int64) << _MS_BITS) | milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """What the detectors need to know of devices and people, as it was when it was loaded."""
+
+    devices: dict[int, dict[str, Any]]
+    bindings: Bindings
+    limits: list[dict[str, Any]]
+
+    def position(self, device_key: int) -> str:
+        """Where a device is worn, as far as anyone has said."""
+        row = self.devices.get(device_key)
+        return (row["position"] if row else "") or "unknown"
+
+
+def load(tx: Transaction, clock: Clock) -> Directory:
+    """Read devices, bindings that may still matter to late readings, and personal limits."""
+    since = clock.now() - timedelta(seconds=limits.CLOCK_PAST_SECONDS + 86_400)
+    devices = {row["key"]: row for row in tx.all("alerts.watched_devices", now=clock.now())}
+    bindings = Bindings(tx.all("alerts.bindings", since=since))
+    return Directory(devices, bindings, tx.all("alerts.vital_limits", now=clock.now()))

@@ -1,0 +1,27 @@
+"""What the alerts role tells Prometheus: counts and durations enter, figures at /metrics leave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prometheus_client import Counter, Gauge
+
+PAGES = Counter("anhu_alerts_pages", "Attempts to deliver a page.", ("channel", "result"))
+STEPS = Counter("anhu_alerts_steps", "Escalation steps run because they were due.")
+EVENTS = Counter("anhu_alerts_events", "Events of the emergency lane handled.")
+FINDINGS = Counter("anhu_alerts_findings", "Findings that came with time alone.")
+FEED_ROWS = Counter("anhu_alerts_feed_rows", "Batches of readings shown to the detectors.")
+OVERDUE = Counter("anhu_alerts_overdue", "Deadlines and steps that were missed and told to the desk.")
+OPENED = Counter("anhu_alerts_opened", "Alerts opened by this process.", ("type", "severity"))
+FEED_LAG = Gauge("anhu_alerts_feed_lag_seconds", "Age of the oldest batch of the last pass.")
+PASS_SECONDS = Gauge("anhu_alerts_detector_pass_seconds", "Duration of the last pass of the detectors.")
+LEADING = Gauge("anhu_alerts_leading", "1 where this process runs the detectors.")
+AVAILABLE = Gauge(
+    "anhu_alerts_database_available", "1 where the last turn of a worker reached the database.", ("worker",)
+)
+
+
+def count_opened(alert: dict[str, Any] | None) -> None:
+    """Count an alert that has just been committed, if this was its opening."""
+    if alert is not None and alert["version"] == 1:
+        OPENED.labels(alert["type"], alert["severity"]).inc()
