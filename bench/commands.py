@@ -1,0 +1,52 @@
+"""`anhu bench`: options of an operator enter, figures on real parts leave, one JSON object last."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench import ingest as ingest_bench
+from bench.rig import Rig
+from core import logging
+from core.clock import SystemClock
+
+app = typer.Typer(no_args_is_help=True, help="Measure on real parts: broker, database, processes. 在真实组件上测量。")
+
+Seconds = Annotated[float, typer.Option(min=1, help="Length of the measured window.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object, last.")]
+Broker = Annotated[str, typer.Option(help="mosquitto (if installed) or rumqttd (built in).")]
+DatabaseUrl = Annotated[str | None, typer.Option(help="A PostgreSQL of yours; else an embedded one, made and removed.")]
+DataDir = Annotated[Path | None, typer.Option(help="Where to keep the parts' files; else a temporary place.")]
+
+
+@app.callback()
+def _bench() -> None:
+    """Measure on real parts."""
+    logging.configure("bench", level="WARNING", json=False)
+
+
+@app.command()
+def ingest(
+    seconds: Seconds = 20.0,
+    as_json: Json = False,
+    pack: Annotated[int, typer.Option(min=1, max=200, help="Instants in each message.")] = 1,
+    devices: Annotated[int, typer.Option(min=1, max=100_000, help="How many devices speak.")] = 5000,
+    broker: Broker = "mosquitto",
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Messages and readings per second from the device's PUBLISH to the commit, beside the machine's own ceilings."""
+    with Rig(SystemClock(), broker=broker, database_url=database_url, data_dir=data_dir) as rig:
+        _tell(ingest_bench.run(rig, seconds=seconds, devices=devices, pack=pack), as_json=as_json)
+
+
+def _tell(figures: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(figures, ensure_ascii=False))
+        return
+    width = max(map(len, figures))
+    for name, value in figures.items():
+        typer.echo(f"{name:<{width}}  {value}")
