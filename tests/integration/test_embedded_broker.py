@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from cli.embedded.broker import Broker, BrokerUser, make_broker
@@ -74,9 +74,11 @@ class Peer:
         self._client.loop_start()
         assert self._answered.wait(WAIT_SECONDS)
 
-    def _on_connect(self, _client: object, _data: object, flags: object, reason: object, _properties: object) -> None:
+    def _on_connect(
+        self, _client: object, _data: object, flags: ConnectFlags, reason: object, _properties: object
+    ) -> None:
         if str(reason) == "Success":
-            self.session_present = flags.session_present  # type: ignore[attr-defined]
+            self.session_present = flags.session_present
         else:
             self.refusal = str(reason)
         self._answered.set()

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.timescale
 
 
 @pytest.fixture(scope="module")
-def connection(timescale_url: str) -> Iterator[psycopg.Connection[Any]]:  # noqa: F811
+def connection(timescale_url: str) -> Iterator[psycopg.Connection[Any]]:  # noqa: F811 -- the fixture above
     """A superuser on a database with the extension and one hypertable of 100 hourly readings."""
     with psycopg.connect(timescale_url, autocommit=True, connect_timeout=30) as opened:
         opened.execute("CREATE EXTENSION timescaledb")
@@ -81,7 +81,7 @@ def test_ddl_in_a_transaction_rolls_back_and_roles_meet_row_security(connection:
         assert connection.execute("SELECT tenant FROM owned").fetchall() == [("a",)]
 
 
-def test_a_new_connection_begins_afresh(timescale_url: str, connection: psycopg.Connection[Any]) -> None:  # noqa: F811
+def test_a_new_connection_begins_afresh(timescale_url: str, connection: psycopg.Connection[Any]) -> None:  # noqa: F811 -- the fixture above
     connection.execute("SET ROLE pg_monitor")
     connection.close()
     for _ in range(3):
