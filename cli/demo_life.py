@@ -66,7 +66,7 @@ def make_pager(port: int, secret: str, story: Story, clock: Clock) -> ThreadingH
             if key not in shown:
                 shown.add(key)
                 page = json.loads(body)
-                story.tell(f"📟 传呼 page     {page.get('title', '')}  → {page.get('recipient', '')}".rstrip(" →"))
+                story.tell(f"📟 传呼 page     {page['message']['title']}  → {page['recipient']}")
             self.send_response(204)
             self.end_headers()
 

@@ -80,7 +80,7 @@ def test_a_tenant_sees_its_own_rows_and_none_else(
     seen = {}
     for one in (world.a, world.b):
         with tenant_transaction(make_pool_for("api"), one.institution_id) as tx:
-            rows = tx.connection.execute(f"SELECT institution_id FROM {table}").fetchall()  # noqa: S608
+            rows = tx.connection.execute(f"SELECT institution_id FROM {table}").fetchall()
             seen[one.site] = {row["institution_id"] for row in rows}
     assert seen == {"site-a": {world.a.institution_id}, "site-b": {world.b.institution_id}}
 
@@ -88,7 +88,7 @@ def test_a_tenant_sees_its_own_rows_and_none_else(
 def test_without_a_tenant_nothing_is_seen(world: World, make_pool_for: Callable[[DbRole], Pool]) -> None:
     with tenant_transaction(make_pool_for("api"), None) as tx:
         for table in (*TENANT_TABLES, "institutions", "tenant_readings", "tenant_latest"):
-            assert tx.connection.execute(f"SELECT * FROM {table}").fetchall() == []  # noqa: S608
+            assert tx.connection.execute(f"SELECT * FROM {table}").fetchall() == []
 
 
 def test_a_row_cannot_be_written_into_another_tenant(world: World, make_pool_for: Callable[[DbRole], Pool]) -> None:
@@ -108,13 +108,13 @@ def test_series_views_show_the_tenants_devices_only(
         for one in (world.a, world.b):
             for table in ("readings", "latest"):
                 connection.execute(
-                    f"INSERT INTO {table} (device_key, metric, time, value, received)"  # noqa: S608
+                    f"INSERT INTO {table} (device_key, metric, time, value, received)"
                     " VALUES (%s, 1, now(), 70, now())",
                     (one.devices[0].key,),
                 )
     for view in ("tenant_readings", "tenant_latest"):
         with tenant_transaction(make_pool_for("api"), world.a.institution_id) as tx:
-            rows = tx.connection.execute(f"SELECT device_key FROM {view}").fetchall()  # noqa: S608
+            rows = tx.connection.execute(f"SELECT device_key FROM {view}").fetchall()
         assert [row["device_key"] for row in rows] == [world.a.devices[0].key]
 
 
