@@ -99,15 +99,15 @@ def simulate(
         place = site_code(site or (held.site if held else "demo"))
         connect = _connector(_broker(mqtt_url, ca_file, held), clock, held, shared_client, client_suffix)
         if replay is not None:
-            trials = recorded.read_trials(replay, only=only, position=position, limit=limit)  # type: ignore[arg-type]
+            trials = recorded.read_trials(replay, only=only, position=position, limit=limit)  # type: ignore[arg-type]  # the callee checks it
             _replay(trials, connect, clock, stop, site=place, device=device, speed=speed, gap_seconds=gap)
             return
         count = residents or (held.residents(first) if held else 0) or sessions.RESIDENTS_DEFAULT
-        sensors = SensorOptions(wristband_seconds, pack, motion)  # type: ignore[arg-type]
-        options = StreamOptions(sensors, telemetry=encoding)  # type: ignore[arg-type]
+        sensors = SensorOptions(wristband_seconds, pack, motion)  # type: ignore[arg-type]  # the callee checks it
+        options = StreamOptions(sensors, telemetry=encoding)  # type: ignore[arg-type]  # the callee checks it
         run = sessions.Run(
             scenario, count, first, seed, place, speed, duration, after,
-            stamp=stamp,  # type: ignore[arg-type]
+            stamp=stamp,  # type: ignore[arg-type]  # the callee checks it
             options=options,
             faults=parse_faults(fault or ()),
         )  # fmt: skip

@@ -9,9 +9,6 @@ SELECT head.seq, %(kind)s, %(rows)s, %(payload)s, %(received)s FROM head, told
 -- name: read_after
 SELECT seq, kind, payload, received FROM feed WHERE seq > %(seq)s ORDER BY seq LIMIT %(limit)s
 
--- name: head
-SELECT seq FROM feed_head
-
 -- name: follower
 SELECT name, seq, checkpoint_seq, checkpoint FROM feed_followers WHERE name = %(name)s
 
