@@ -58,12 +58,19 @@ def falls(
     """Falls in recorded accelerometer trials. 加速度记录中的跌倒。"""
     try:
         trials = list(read_trials(source))
-        rows = [(trial.trial_id, judge(trial)) for trial in trials]
+        rows = [(trial.trial_id, _judged(trial)) for trial in trials]
         _write(target, rows)
     except (AnhuError, OSError) as error:
         typer.echo(f"anhu evaluate falls: {error}", err=True)
         raise typer.Exit(2) from error
     typer.echo(f"{len(rows)} trials, {sum(verdict.fall for _, verdict in rows)} falls -> {target}", err=True)
+
+
+def _judged(trial: Trial) -> Verdict:
+    try:
+        return judge(trial)
+    except BadInput as error:
+        raise BadInput(f"trial {trial.trial_id!r}: {error}") from error
 
 
 def judge(trial: Trial) -> Verdict:

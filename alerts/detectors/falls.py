@@ -13,7 +13,8 @@ from typing import Any, Final
 import numpy as np
 
 from alerts.detectors import fall_features
-from alerts.detectors.base import Batch, Finding, Floats, Ints, Rows, grown
+from alerts.detectors.base import Batch, Finding, Floats, Ints, Rows, checked, grown
+from alerts.detectors.fall_model import FallModel, production
 from alerts.detectors.parameters import (
     FALL_AGAIN_AFTER,
     FALL_BUFFER,
@@ -51,10 +52,11 @@ class FallDetector:
     """A streaming fall detector for any device that sends motion windows of 10-200 Hz from wrist or waist."""
 
     name = "falls"
-    version = "1"
 
-    def __init__(self, observer: Observer | None = None) -> None:
+    def __init__(self, observer: Observer | None = None, model: FallModel | None = None) -> None:
         """`observer(device_key, impact_time, score)` is told of every impact judged, fall or not."""
+        self._model = model or production()
+        self.version = self._model.version
         self._rows = Rows()
         self._s: dict[str, np.ndarray[Any, Any]] = {
             name: np.full((0, *shape), fill, dtype) for name, (shape, fill, dtype) in _FIELDS.items()
@@ -116,11 +118,8 @@ class FallDetector:
         return {"device": self._rows.keys.copy(), **{name: array[:n].copy() for name, array in self._s.items()}}
 
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        for name, (shape, _, dtype) in _FIELDS.items():
-            if name not in state or state[name].shape != (len(state["device"]), *shape) or state[name].dtype != dtype:
-                raise BadInput(f"checkpoint of falls does not fit: {name}")
+        self._s = checked(self.name, "device", state, _FIELDS)
         self._rows.load(np.array(state["device"]))
-        self._s = {name: np.array(state[name]) for name in _FIELDS}
 
     def _row(self, device_key: int) -> int:
         row = int(self._rows.add(np.array([device_key]))[0])
@@ -175,8 +174,8 @@ class FallDetector:
             s["judged"][row] = ripe
         if not len(at):
             return []
-        known = fall_features.features(fall_features.cut(samples, at))
-        score = _physics(known)
+        position = _POSITIONS[int(s["position"][row])]
+        score, known = self._model.score(fall_features.cut(samples, at), position)
         findings = []
         for i, index in enumerate(at):
             time = float(s["origin"][row] + grid[index] / HZ)
@@ -244,15 +243,3 @@ def _bridged(samples: Floats) -> Floats:
     for axis in range(3):
         out[short, axis] = np.interp(index[short], index[~hole], samples[~hole, axis])
     return out
-
-
-def _physics(known: dict[str, Floats]) -> Floats:
-    """A score from dip, impact, posture change and stillness."""
-    z = (
-        1.5 * (known["peak_g"] - 2.2)
-        + 2.0 * (0.7 - known["dip_g"])
-        + 1.5 * (known["still_share"] - 0.5)
-        + 0.02 * (known["posture_change_deg"] - 45)
-    )
-    score: Floats = 1 / (1 + np.exp(-z))
-    return score

@@ -168,17 +168,17 @@ class SilenceDriver:
 
 
 def fall_signal(rng: np.random.Generator, hz: float, *, before: float = 6.0, after: float = 8.0) -> np.ndarray:
-    """A made-up fall, (n, 3) in g: walking, weightlessness, a hard impact with its echo, lying still turned over."""
-    n, k = round(before * hz), round(after * hz)
-    t = np.arange(n + k) / hz
-    fall = before
-    gravity = np.where(t[:, None] < fall, [0.1, -0.98, 0.1], [0.9, 0.1, 0.4])
-    walking = np.where(t < fall - 0.5, 0.25 * np.sin(2 * np.pi * 1.8 * t), 0.0)
-    dip = np.where((t > fall - 0.45) & (t <= fall), 0.25, 1.0)
-    blow = 5.0 * np.exp(-np.clip(t - fall, 0, None) / 0.08) * np.cos(2 * np.pi * 4 * (t - fall)) * (t >= fall)
-    settle = 0.5 * np.exp(-np.clip(t - fall, 0, None) / 0.3) * np.sin(2 * np.pi * 3 * t) * (t >= fall)
-    signal = gravity * dip[:, None] + np.outer(blow + settle, [0.6, 0.6, 0.52]) + np.outer(walking, [0.3, 0.9, 0.3])
-    return signal + rng.normal(0, 0.01, signal.shape)
+    """A made-up fall, (n, 3) in g: walking, flailing while weight is lost, two blows, lying still turned over."""
+    t = np.arange(round(before * hz) + round(after * hz)) / hz - before
+    angle = (np.clip((t + 0.5) / 0.7, 0, 1) * 0.55 * np.pi)[:, None]
+    gravity = np.cos(angle) * [0.1, -0.99, 0.1] + np.sin(angle) * [0.91, 0.13, 0.4]
+    lost = 1 - 0.6 * np.exp(-(((t + 0.3) / 0.18) ** 2))
+    walking = np.where(t < -0.5, 0.2 * np.sin(2 * np.pi * 1.8 * t), 0.0)
+    flailing = np.stack([np.sin(2 * np.pi * f * t + i) for i, f in enumerate((2.3, 3.1, 2.7))], 1)
+    flailing *= 1.1 * np.exp(-(((t + 0.1) / 0.45) ** 2))[:, None]
+    blows = 4.5 * np.exp(-np.abs(t) / 0.08) + np.exp(-np.abs(t - 0.4) / 0.08)
+    signal = gravity * lost[:, None] + flailing + np.outer(blows, [0.5, 0.3, 0.81]) + np.outer(walking, [0.3, 0.9, 0.3])
+    return signal + rng.normal(0, 0.015, signal.shape)
 
 
 class FallsDriver:

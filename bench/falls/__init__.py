@@ -1,0 +1,1 @@
+"""How the fall model is trained and measured."""
