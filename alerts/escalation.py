@@ -32,7 +32,7 @@ LAST_RESORT_SECONDS_MAX = 900
 PAGES_PER_MINUTE_MAX = 6
 """Pages that leave the house for one recipient; the first of an emergency is never held back."""
 
-_WHOM = re.compile(r"on_duty|desk|everyone|contact:([1-9]|1\d|20)|user:([0-9a-f-]{36})")
+_WHOM = re.compile(r"on_duty|desk|everyone|contact:([1-9]|1\d|20)|user:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 DESK_NAME = "值班台"
 
 

@@ -25,6 +25,7 @@ from core.vocabulary import AlertState, Names, Outcome, Severity
 from db.tenant import Transaction
 
 __all__ = [
+    "REASON_NAMES",
     "Action",
     "Actor",
     "Occurrence",

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from api import errors, openapi
+from api.alerts.routes import router as alerts_router
 from api.audit.routes import router as audit_router
 from api.auth.accounts import Accounts
 from api.auth.routes import router as auth_router
@@ -30,6 +31,7 @@ ROUTERS = (
     residents_router,
     vitals_router,
     devices_router,
+    alerts_router,
     services_router,
     users_router,
     audit_router,

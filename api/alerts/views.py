@@ -1,0 +1,146 @@
+"""Rows of alerts enter, what a caller may see of them leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from alerts.service import type_names
+from api.alerts.schemas import (
+    Alert,
+    AlertDetail,
+    DeviceBrief,
+    Entry,
+    Indicator,
+    Kpi,
+    KpiGroup,
+    NextEscalation,
+    Person,
+    ResidentBrief,
+)
+from api.schemas import Names
+from core.vocabulary import DEVICE_KINDS, OUTCOME_NAMES, SEVERITY_NAMES, STATE_NAMES, AlertState, Outcome, Severity
+from core.vocabulary import Names as Pair
+from db.tenant import Transaction
+
+_COPIED = (
+    "id", "type", "severity", "state", "source", "place", "occurred_at", "opened_at", "last_occurred_at",
+    "occurrences", "acknowledged_at", "on_site_at", "resolved_at", "cleared_at", "outcome", "deadline_at", "score",
+    "version",
+)  # fmt: skip
+
+_INDICATORS = (
+    ("answered_60s", "60秒内响应率", "Answered within 60 s", "answered_60", "due_60", 0.975),
+    ("answered_180s", "180秒内响应率", "Answered within 180 s", "answered_180", "due_180", 0.99),
+    ("on_site_45min", "45分钟内到场率", "On site within 45 min", "reached_2700", "due_2700", 0.90),
+    ("on_site_60min", "60分钟内到场率", "On site within 60 min", "reached_3600", "due_3600", 1.0),
+    ("false_alarm_share", "误报占比", "Share of false alarms", "false_alarms", "resolved", None),
+)
+
+
+def names(pair: Pair) -> Names:
+    """A pair of names as the API writes it."""
+    return Names(zh=pair.zh, en=pair.en)
+
+
+def _base(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **{name: row[name] for name in _COPIED},
+        "type_name": names(type_names(row["type"])),
+        "severity_name": names(SEVERITY_NAMES[Severity(row["severity"])]),
+        "state_name": names(STATE_NAMES[AlertState(row["state"])]),
+        "outcome_name": names(OUTCOME_NAMES[Outcome(row["outcome"])]) if row["outcome"] else None,
+        "test": row["evidence"].get("test") is True,
+        "device": _device(row),
+    }
+
+
+def _device(row: Mapping[str, Any]) -> DeviceBrief | None:
+    kind = row["device_kind"]
+    if kind is None:
+        return None
+    kind_name = names(DEVICE_KINDS.get(kind, Pair(kind, kind)))
+    return DeviceBrief(id=row["device_id"], kind=kind, name=row["device_name"], kind_name=kind_name)
+
+
+def brief(row: Mapping[str, Any]) -> Alert:
+    """An alert for a list."""
+    resident = ResidentBrief(id=row["resident_id"], name=row["resident_name"]) if row["resident_id"] else None
+    return Alert(**_base(row), resident=resident)
+
+
+def detail_fields(tx: Transaction, row: Mapping[str, Any], *, family: UUID | None) -> dict[str, Any]:
+    """Everything of an alert.
+
+    A family account sees who did what and when; measured values need its consent for health, and what the house
+    notes for itself (whom it paged, how to get in) is not shown.
+    """
+    open_values = True
+    if family is not None and row["resident_id"] is not None:
+        scopes = {one["scope"] for one in tx.all("consents.scopes", resident=row["resident_id"], user=family)}
+        open_values = "health" in scopes
+    resident = None
+    if row["resident_id"]:
+        resident = ResidentBrief(id=row["resident_id"], name=row["resident_name"])
+        if family is None:
+            for name in ("building", "floor", "room", "access_notes"):
+                setattr(resident, name, row[name])
+            resident.phone = row["resident_phone"]
+    step = tx.first("escalation.next_of_alert", alert_id=row["id"])
+    entries = [Entry(**entry) for entry in tx.all("alert_routes.timeline", alert_id=row["id"])]
+    if family is not None:
+        for entry in entries:
+            entry.data = {}
+    return {
+        **_base(row),
+        "resident": resident,
+        "evidence": row["evidence"] if open_values else {},
+        "plan": row["plan"] if family is None else [],
+        "acknowledged_by": _person(row["acknowledged_by"], row["acknowledged_name"]),
+        "on_site_by": _person(row["on_site_by"], row["on_site_name"]),
+        "resolved_by": _person(row["resolved_by"], row["resolved_name"]),
+        "next_escalation": NextEscalation(**step) if step and row["state"] == AlertState.OPEN else None,
+        "timeline": entries,
+    }
+
+
+def detail(tx: Transaction, row: Mapping[str, Any], *, family: UUID | None) -> AlertDetail:
+    """An alert by itself."""
+    return AlertDetail(**detail_fields(tx, row, family=family))
+
+
+def _person(user_id: UUID | None, name: str | None) -> Person | None:
+    return Person(id=user_id, name=name or "") if user_id else None
+
+
+def kpi(rows: list[dict[str, Any]], start: datetime, end: datetime) -> Kpi:
+    """The figures from one row for urgent alerts and one for the others."""
+    by_urgency = {row["urgent"]: row for row in rows}
+    counted = [name for _, _, _, *pair, _ in _INDICATORS for name in pair]
+    fields = ("alerts", "tests", "self_resolved", "unanswered", *counted)
+    urgent = {name: int(by_urgency.get(True, {}).get(name, 0)) for name in fields}
+    total = {name: urgent[name] + int(by_urgency.get(False, {}).get(name, 0)) for name in fields}
+    group = _group(urgent)
+    return Kpi(**group.model_dump(), **{"from": start, "to": end, "all_severities": _group(total)})
+
+
+def _group(counts: dict[str, int]) -> KpiGroup:
+    indicators = []
+    for code, zh, en, numerator, denominator, target in _INDICATORS:
+        above, below = counts[numerator], counts[denominator]
+        value = above / below if below else None
+        met = None if value is None or target is None else value >= target
+        indicators.append(
+            Indicator(
+                code=code,
+                name=Names(zh=zh, en=en),
+                numerator=above,
+                denominator=below,
+                value=value,
+                target=target,
+                met=met,
+            )
+        )
+    return KpiGroup(indicators=indicators, **{n: counts[n] for n in ("alerts", "tests", "self_resolved", "unanswered")})

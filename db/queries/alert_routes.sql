@@ -1,0 +1,104 @@
+-- What the HTTP side reads of alerts. `family` is NULL for staff; for a family account it bounds everything to the
+-- residents who have consented to alerts being shown to it, at the moment of reading.
+
+-- name: list
+SELECT a.*, r.name AS resident_name, d.id AS device_id, d.name AS device_name, d.kind AS device_kind
+FROM alerts a LEFT JOIN residents r ON r.id = a.resident_id LEFT JOIN devices d ON d.key = a.device_key
+WHERE (%(states)s::text[] IS NULL OR a.state = ANY (%(states)s::text[]))
+  AND (%(severities)s::text[] IS NULL OR a.severity = ANY (%(severities)s::text[]))
+  AND (%(resident)s::uuid IS NULL OR a.resident_id = %(resident)s)
+  AND (%(family)s::uuid IS NULL OR EXISTS (SELECT FROM consents c WHERE c.resident_id = a.resident_id
+       AND c.user_id = %(family)s AND c.scope = 'alerts' AND c.withdrawn_at IS NULL))
+  AND (%(before)s::timestamptz IS NULL OR (a.opened_at, a.id) < (%(before)s, %(before_id)s::uuid))
+ORDER BY a.opened_at DESC, a.id DESC LIMIT %(limit)s
+
+-- name: get
+SELECT a.*, r.name AS resident_name, r.phone AS resident_phone, r.building, r.floor, r.room, r.access_notes,
+       d.id AS device_id, d.name AS device_name, d.kind AS device_kind,
+       ack.name AS acknowledged_name, site.name AS on_site_name, done.name AS resolved_name
+FROM alerts a LEFT JOIN residents r ON r.id = a.resident_id LEFT JOIN devices d ON d.key = a.device_key
+LEFT JOIN users ack ON ack.id = a.acknowledged_by LEFT JOIN users site ON site.id = a.on_site_by
+LEFT JOIN users done ON done.id = a.resolved_by
+WHERE a.id = %(id)s
+  AND (%(family)s::uuid IS NULL OR EXISTS (SELECT FROM consents c WHERE c.resident_id = a.resident_id
+       AND c.user_id = %(family)s AND c.scope = 'alerts' AND c.withdrawn_at IS NULL))
+
+-- name: timeline
+SELECT seq, at, kind, actor_id, actor, note, data FROM alert_entries WHERE alert_id = %(alert_id)s ORDER BY seq
+
+-- name: stream_after
+-- Entries of the institution after a number, with what a listener needs to know of their alerts.
+SELECT e.seq, e.at, e.kind, e.alert_id, e.actor, e.note, a.type, a.severity, a.state, a.resident_id, a.place
+FROM alert_entries e JOIN alerts a ON a.id = e.alert_id
+WHERE e.seq > %(seq)s ORDER BY e.seq LIMIT %(limit)s
+
+-- name: stream_head
+SELECT last_seq AS seq FROM institution_streams WHERE institution_id = %(institution_id)s
+
+-- name: consented
+SELECT resident_id FROM consents WHERE user_id = %(family)s AND scope = 'alerts' AND withdrawn_at IS NULL
+
+-- name: kpi
+-- Counted on every alert opened in [from, to). Tests stand apart. What is too young to have missed a limit is not yet
+-- in that limit's denominator; what nobody answered stays in it. Technical alerts that ended by themselves before
+-- anybody answered are told apart, since there was nothing left to answer.
+WITH chosen AS (
+    SELECT severity IN ('critical', 'high') AS urgent, state, outcome,
+           (outcome = 'test' OR evidence ->> 'test' = 'true') IS TRUE AS test,
+           state = 'resolved' AND resolved_by IS NULL AND acknowledged_at IS NULL AS self_resolved,
+           extract(epoch FROM acknowledged_at - opened_at) AS answer,
+           extract(epoch FROM coalesce(on_site_at, CASE WHEN outcome IN ('assisted', 'hospital') THEN resolved_at END)
+                              - opened_at) AS reach,
+           extract(epoch FROM %(now)s - opened_at) AS age
+    FROM alerts WHERE opened_at >= %(from)s AND opened_at < %(to)s
+)
+SELECT urgent, count(*) AS alerts, count(*) FILTER (WHERE test) AS tests,
+    count(*) FILTER (WHERE NOT test AND self_resolved) AS self_resolved,
+    count(*) FILTER (WHERE NOT test AND NOT self_resolved AND answer IS NULL) AS unanswered,
+    count(*) FILTER (WHERE c.counts AND answer <= 60) AS answered_60,
+    count(*) FILTER (WHERE c.counts AND (answer IS NOT NULL OR age > 60)) AS due_60,
+    count(*) FILTER (WHERE c.counts AND answer <= 180) AS answered_180,
+    count(*) FILTER (WHERE c.counts AND (answer IS NOT NULL OR age > 180)) AS due_180,
+    count(*) FILTER (WHERE c.counts AND reach <= 2700) AS reached_2700,
+    count(*) FILTER (WHERE c.counts AND (reach IS NOT NULL OR (state <> 'resolved' AND age > 2700))) AS due_2700,
+    count(*) FILTER (WHERE c.counts AND reach <= 3600) AS reached_3600,
+    count(*) FILTER (WHERE c.counts AND (reach IS NOT NULL OR (state <> 'resolved' AND age > 3600))) AS due_3600,
+    count(*) FILTER (WHERE c.counts AND outcome = 'false_alarm') AS false_alarms,
+    count(*) FILTER (WHERE c.counts AND state = 'resolved') AS resolved
+FROM chosen CROSS JOIN LATERAL (SELECT NOT test AND NOT self_resolved AS counts) c
+GROUP BY urgent
+
+-- name: plans
+SELECT alert_type, steps, version, updated_at FROM escalation_plans ORDER BY alert_type NULLS FIRST
+
+-- name: put_plan
+INSERT INTO escalation_plans (id, institution_id, alert_type, steps, updated_at)
+VALUES (%(id)s, %(institution_id)s, %(alert_type)s, %(steps)s, %(now)s)
+ON CONFLICT (institution_id, alert_type) DO UPDATE
+SET steps = excluded.steps, version = escalation_plans.version + 1, updated_at = excluded.updated_at
+RETURNING alert_type, steps, version, updated_at
+
+-- name: active_staff
+SELECT id FROM users WHERE id = ANY (%(ids)s::uuid[]) AND role IN ('admin', 'caregiver') AND disabled_at IS NULL
+
+-- name: channels
+SELECT n.id, n.user_id, n.contact_id, n.kind, n.position, split_part(n.target, '://', 1) AS scheme, n.is_public,
+       n.enabled, n.created_at, coalesce(u.name, c.name) AS owner_name
+FROM notification_channels n LEFT JOIN users u ON u.id = n.user_id LEFT JOIN contacts c ON c.id = n.contact_id
+WHERE %(owner)s::uuid IS NULL OR n.user_id = %(owner)s
+ORDER BY n.created_at, n.id
+
+-- name: add_channel
+INSERT INTO notification_channels (id, institution_id, user_id, contact_id, kind, position, target, secret, is_public,
+                                   created_at)
+VALUES (%(id)s, %(institution_id)s, %(user_id)s, %(contact_id)s, %(kind)s, %(position)s, %(target)s, %(secret)s,
+        %(is_public)s, %(now)s)
+
+-- name: delete_channel
+DELETE FROM notification_channels WHERE id = %(id)s AND (%(owner)s::uuid IS NULL OR user_id = %(owner)s)
+
+-- name: user_exists
+SELECT id FROM users WHERE id = %(id)s AND disabled_at IS NULL
+
+-- name: contact_exists
+SELECT id FROM contacts WHERE id = %(id)s
