@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 
 import uvicorn
@@ -39,6 +40,9 @@ def main(settings: Settings | None = None) -> int:
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )
+    # When it has stopped, uvicorn raises the signal once more for whoever handled it before; by then all is done.
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, lambda *_: None)
     get("api").info("listening", host=settings.api_host, port=settings.api_port)
     server.run()
     return 0

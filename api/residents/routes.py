@@ -62,7 +62,13 @@ def list_residents(
     return found
 
 
-@router.post("", summary="登记老人 · Add a resident", status_code=201, dependencies=[require(Role.ADMIN)])
+@router.post(
+    "",
+    summary="登记老人 · Add a resident",
+    status_code=201,
+    responses={200: {"model": Resident, "description": "made before, by the same Idempotency-Key"}},
+    dependencies=[require(Role.ADMIN)],
+)
 def create_resident(
     body: ResidentCreate, caller: Caller, tx: Tx, state: State, audit: Audit, response: Response,
     idempotency_key: IdempotencyKey = None,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import structlog
 from fastapi import FastAPI
 
 from api.app import create_app
@@ -66,7 +67,14 @@ def api(
     make_pool_for: Callable[[DbRole], Pool], clock: ManualClock, world: World, settings: Settings
 ) -> Iterator[Api]:
     """The application on the test's own database."""
+    before = structlog.get_config()
+    # Plain tracebacks to nowhere: the pretty ones of an unconfigured structlog take seconds.
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)],
+        logger_factory=structlog.testing.ReturnLoggerFactory(),
+    )
     app = create_app(settings, clock, make_pool_for("api"))
     one = Api(app, clock, world, TestClient(app, raise_server_exceptions=False))
     yield one
     one.close()
+    structlog.configure(**before)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 from openapi_spec_validator import validate
 
+from api.app import create_app
 from api.errors import KINDS
+from core.clock import ManualClock
 from core.limits import REQUEST_BYTES_MAX
-from tests.integration.conftest import Api
+from core.settings import Settings
+from db.pool import make_pool
+from tests.integration.conftest import Api, TestClient
 
 DOMAIN_CODES = [
     "information", "safety", "health", "rescue", "goods", "daily-living", "rehabilitation", "companionship", "medical",
@@ -107,9 +112,9 @@ def test_figures_count_by_template_and_hold_no_ids(api: Api) -> None:
     api.as_user("caregiver").get(f"/api/v1/residents/{resident}")
     api.anonymous.get("/nothing/here")
     text = api.anonymous.get("/metrics").text
-    assert (
-        'anhu_api_requests_total{method="GET",route="/api/v1/residents/{resident_id}",status="200"} 1.0' in text
-    ), text
+    assert 'anhu_api_requests_total{method="GET",route="/api/v1/residents/{resident_id}",status="200"} 1.0' in text, (
+        text
+    )
     assert 'route="unmatched",status="404"' in text
     assert str(resident) not in text
     assert "/nothing" not in text
@@ -198,3 +203,59 @@ def test_the_audit_log_shows_the_own_institution(api: Api) -> None:
     assert [(one["username"], one["action"]) for one in seen["items"]] == [("caregiver-a", "read")]
     other = api.as_user("admin", api.world.b).get("/api/v1/audit", params={"object_type": "resident"}).json()
     assert other["items"] == []
+
+
+def test_while_the_database_is_away_that_is_said_and_the_process_lives(
+    api: Api, clock: ManualClock, settings: Settings
+) -> None:
+    token = api.sign_in(api.world.a.users["admin"])["access_token"]
+    pool = make_pool("postgresql://anhu@127.0.0.1:1/none", "api", size_min=0)
+    pool.timeout = 0.2
+    client = TestClient(create_app(settings, clock, pool), raise_server_exceptions=False)
+    try:
+        for path in ("/readyz", "/api/v1/me", "/api/v1/residents"):
+            answer = client.get(path, headers={"Authorization": f"Bearer {token}"})
+            assert answer.status_code == 503, path
+            assert answer.json()["type"] == "urn:anhu:problem:unavailable"
+            assert int(answer.headers["retry-after"]) > 0
+        assert client.get("/healthz").status_code == 200
+    finally:
+        client.close()
+        pool.close()
+
+
+def test_what_nobody_expected_is_a_problem_that_tells_nothing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a secret")
+
+    client = api.as_user("caregiver")
+    monkeypatch.setattr("api.residents.service.list_page", broken)
+    answer = client.get("/api/v1/residents", headers={"X-Request-ID": "find-me"})
+    assert (answer.status_code, answer.json()["type"]) == (500, "urn:anhu:problem:internal")
+    assert "secret" not in answer.text
+    assert answer.headers["x-request-id"] == "find-me"
+    assert 'route="/api/v1/residents",status="500"' in api.anonymous.get("/metrics").text
+
+
+def test_nothing_is_written_when_the_answer_is_an_error(
+    api: Api, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The resident and the record of who added one stand or fall together."""
+    admin = api.as_user("admin")
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("api.deps.AuditTrail.record", broken)
+    answer = admin.post("/api/v1/residents", json={"name": "x", "sex": "male", "birth_date": "1940-01-01"})
+    assert answer.status_code == 500
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("SELECT count(*) FROM residents WHERE name = 'x'").fetchone() == (0,)
+
+
+def test_many_at_once_do_not_stop_each_other(api: Api) -> None:
+    """More callers than threads and connections: all are answered, none waits for the other's resource."""
+    client = api.as_user("caregiver")
+    with ThreadPoolExecutor(80) as people:
+        answers = list(people.map(lambda _: client.get("/api/v1/residents").status_code, range(160)))
+    assert set(answers) == {200}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -11,6 +12,9 @@ import pytest
 
 from core.clock import from_unix
 from core.metrics import BY_CODE
+from db.pool import DbRole, Pool
+from db.queries import sql
+from db.tenant import tenant_transaction
 from tests.integration.conftest import Api
 
 HEART = BY_CODE["heart_rate"].id
@@ -131,7 +135,7 @@ def test_behind_the_late_window_rollups_take_over_without_seam(
     with psycopg.connect(database_url, autocommit=True) as connection:
         for point in _twin([(t, 70.0 + index) for index, t in enumerate(old)], width):
             connection.execute(
-                f"INSERT INTO {source} (device_key, metric, bucket, count, sum, min, max)"  # noqa: S608 -- of the test
+                f"INSERT INTO {source} (device_key, metric, bucket, count, sum, min, max)"
                 " VALUES (%s, %s, %s, %s, %s, %s, %s)",
                 (key, HEART, point["t"], point["count"], point["avg"] * point["count"], point["min"], point["max"]),
             )
@@ -228,3 +232,21 @@ def test_the_timeline_merges_in_order_and_pages_without_loss(api: Api, database_
     assert paged == whole
     types = {(one["kind"], one["type"]) for one in api.as_user("family").get(path).json()["items"]}
     assert types == {("alert", "sos"), ("alert_action", "sos"), ("event", "sos"), ("event", "bed_exit")}
+
+
+@pytest.mark.parametrize("query", ["latest", "raw", "bucketed_raw", "bucketed_5m", "bucketed_1h", "bucketed_1d"])
+def test_a_series_is_found_by_its_key_and_not_by_reading_everybodys(
+    api: Api, make_pool_for: Callable[[DbRole], Pool], query: str
+) -> None:
+    """The tenant views are barriers: joined carelessly, the planner reads the whole tenant's series for one person."""
+    end = api.clock.now()
+    given = {
+        "resident": api.world.a.residents[0], "metric": HEART, "metrics": [HEART], "start": end - timedelta(days=1),
+        "end": end, "width": timedelta(minutes=5), "origin": end, "limit": 10,
+    }  # fmt: skip
+    with tenant_transaction(make_pool_for("api"), api.world.a.institution_id) as tx:
+        tx.connection.execute("SET LOCAL enable_seqscan = off")
+        rows = tx.connection.execute("EXPLAIN (COSTS OFF) " + sql(f"readings.{query}"), given).fetchall()
+    conditions = [line for row in rows for line in row.values() if "Index Cond" in line and "metric" in line]
+    assert conditions
+    assert all("device_key = b.device_key" in line for line in conditions)
