@@ -16,6 +16,7 @@ from core.errors import BadInput, Conflict, NotFound
 from core.ids import broker_username, device_id, new_id, site_code
 from core.vocabulary import DEVICE_KINDS
 from db.tenant import Transaction
+from devices import foreign
 from devices.credentials import derive_password, hash_password, new_salt
 
 SUPERVISION_SECONDS: Final[dict[str, int]] = {
@@ -82,6 +83,8 @@ class Directory:
     """Device of each (site, device id)."""
     ids: frozenset[str] = frozenset()
     """Every device id, at whatever institution."""
+    foreign: foreign.ForeignDirectory = field(default_factory=foreign.ForeignDirectory)
+    """What stands behind gateways."""
 
     def lookup(self, site: str, device: str) -> DeviceEntry | None:
         return self.entries.get((site, device))
@@ -95,7 +98,7 @@ def load_directory(tx: Transaction) -> Directory:
     """Read the whole registry; reload when PostgreSQL notifies `anhu_device`."""
     sites = {row["code"]: row["id"] for row in tx.all("devices.directory_sites")}
     entries = {(row["site"], row["id"]): DeviceEntry(**row) for row in tx.all("devices.directory")}
-    return Directory(sites, entries, frozenset(device for _, device in entries))
+    return Directory(sites, entries, frozenset(device for _, device in entries), foreign.load(tx))
 
 
 def broker_accounts(tx: Transaction, device_key: str) -> list[BrokerAccount]:

@@ -10,8 +10,9 @@ from core.errors import Rejected
 from core.limits import REJECTION_PAYLOAD_BYTES, REJECTION_TOPIC_CHARS
 from core.readings import Event, Flag, MotionWindow, Reading, Rejection, Status
 from devices.registry import DeviceEntry, Directory
-from ingest import decode, validate
+from ingest import decode, senml, validate
 from ingest.batch import Message
+from ingest.sightings import Sighting, StateChanges
 from ingest.topics import Address, parse_topic
 
 
@@ -30,12 +31,19 @@ class Interpreted:
     rejections: list[Rejection] = field(default_factory=list)
     clock_digest: bytes | None = None
     """Identifies a message whose own time was of no use, so that its redelivery is known as such."""
+    foreign_path: str | None = None
+    """Of a gateway's message: what follows `x/` in the topic. `ingest.foreign` reads it."""
+    via: int | None = None
+    """The foreign device that this was told of, by a gateway."""
+    sightings: list[Sighting] = field(default_factory=list)
+    changes: StateChanges | None = None
 
     @property
     def items(self) -> int:
         """How many things are to be counted as stored, duplicate or rejected."""
-        single = sum(part is not None for part in (self.event, self.window, self.status, self.answer))
-        return len(self.readings) + single + len(self.rejections)
+        single = sum(part is not None for part in (self.event, self.window, self.status, self.answer, self.changes))
+        unmapped = sum(one.rejection is not None for one in self.sightings) if self.sightings else 0
+        return len(self.readings) + single + len(self.rejections) + unmapped
 
 
 def interpret(message: Message, directory: Directory) -> Interpreted:
@@ -47,7 +55,10 @@ def interpret(message: Message, directory: Directory) -> Interpreted:
         result.institution_id = directory.sites.get(address.site)
         decode.check_size(message.payload)
         result.device = _find(directory, address)
-        _READERS[address.channel](result, result.device)
+        if address.channel.startswith("x/"):
+            result.foreign_path = address.channel[2:]
+        else:
+            _READERS[address.channel](result, result.device)
     except Rejected as error:
         result.rejections.append(rejection(message, address, error.reason, error.detail))
     if (result.readings and result.readings[0].flags & Flag.CLOCK) or (
@@ -84,9 +95,12 @@ def _find(directory: Directory, address: Address) -> DeviceEntry:
 def _read_telemetry(result: Interpreted, device: DeviceEntry) -> None:
     message = result.message
     complaints = validate.Complaints()
-    result.readings = validate.readings_of(
-        device.key, decode.decode_telemetry(message.payload), message.received, complaints
-    )
+    if message.payload[:1] != b"{" and senml.is_pack(message.payload):
+        result.readings = senml.readings_of(device.key, message.payload, message.received, complaints)
+    else:
+        result.readings = validate.readings_of(
+            device.key, decode.decode_telemetry(message.payload), message.received, complaints
+        )
     address = parse_topic(message.topic)
     result.rejections = [rejection(message, address, reason, detail) for reason, detail in complaints]
 

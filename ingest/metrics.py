@@ -75,17 +75,17 @@ class LaneMetrics:
         self._in_flight.inc(items)
         self._batch_size.observe(messages)
 
-    def settled(self, counts: Counts, batch: Sequence[Interpreted]) -> None:
-        """A batch was committed."""
+    def settled(self, counts: Counts, items: int, singles: Sequence[Interpreted]) -> None:
+        """A batch was committed. singles: those of its messages that may hold rejections, or nothing at all."""
         self._stored.inc(counts.stored)
         self._duplicate.inc(counts.duplicate)
         self._rejected.inc(counts.rejected)
-        self._in_flight.dec(sum(one.items for one in batch))
-        self._ignored.inc(sum(not one.items for one in batch))
-        for one in batch:
+        self._in_flight.dec(items)
+        self._ignored.inc(sum(not one.items for one in singles))
+        for one in singles:
             for rejection in one.rejections:
                 self._reasons.labels(rejection.reason).inc()
 
-    def abandoned(self, batch: Sequence[Interpreted]) -> None:
+    def abandoned(self, items: int) -> None:
         """The process stops before the database came back; the broker keeps the messages."""
-        self._in_flight.dec(sum(one.items for one in batch))
+        self._in_flight.dec(items)

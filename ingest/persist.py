@@ -1,28 +1,29 @@
-"""Interpreted messages enter, one committed transaction and its counts leave.
+"""Columns of flawless readings and interpreted messages enter, one committed transaction and its counts leave.
 
-The writer owns one connection, since the staging table lives in it. When it returns, everything is committed and may
+The writer owns one connection, since the staging tables live in it. When it returns, everything is committed and may
 be acknowledged; when it raises, nothing is.
+
+Readings go straight into the series by COPY. Only where one of them is stored already (a redelivery) the database
+refuses; the batch then goes over a staging table that knows how to leave rows out, and so do the next few.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import psycopg
 
 from core.clock import Clock, from_unix
 from core.errors import Unavailable
-from core.readings import Reading
 from db import feed
-from db.copy import readings_stream
 from db.pool import Connection, connect
 from db.queries import sql
 from db.tenant import Transaction
-from devices import commands
+from devices import adapters, commands
 from ingest.interpret import Interpreted
+from ingest.persist_foreign import ForeignRows
 
 SEEN_EVERY_SECONDS = 5.0
 
@@ -44,6 +45,7 @@ class Writer:
         self._clock = clock
         self._connection: Connection | None = None
         self._seen_at: dict[int, float] = {}
+        self._foreign = ForeignRows(clock)
 
     def write(self, batch: Sequence[Interpreted]) -> Counts:
         """Store a batch in one transaction.
@@ -61,6 +63,19 @@ class Writer:
             raise Unavailable(f"the database cannot be reached: {error}") from error
         return counts
 
+    def write_taken(self, take: Callable[[Transaction], Sequence[Interpreted]]) -> Counts:
+        """Store what `take` takes out of the database, in the same transaction. Raises as `write` does."""
+        connection = self._ensure_connection()
+        counts = Counts()
+        try:
+            with connection.transaction():
+                tx = Transaction(connection)
+                self._write_all(tx, take(tx), counts)
+        except psycopg.OperationalError as error:
+            self.close()
+            raise Unavailable(f"the database cannot be reached: {error}") from error
+        return counts
+
     def close(self) -> None:
         """Close the connection; the next write opens a new one."""
         if self._connection is not None:
@@ -71,23 +86,28 @@ class Writer:
         if self._connection is None or self._connection.closed:
             self._connection = connect(self._url, "ingest")
             self._connection.execute(sql("ingest.create_stage"))
-            self._seen_at.clear()
+            self._seen.clear()
         return self._connection
 
-    def _write_all(self, tx: Transaction, batch: Sequence[Interpreted], counts: Counts) -> None:
+    def _write_all(
+        self, tx: Transaction, batch: Sequence[Interpreted], clean: CleanReadings, counts: Counts, *, staged: bool
+    ) -> tuple[list[int], float]:
+        """Everything of a batch; which devices were noted as heard, and when."""
         batch = self._without_redelivered(tx, batch, counts)
         now = self._clock.now()
-        readings = [reading for one in batch for reading in one.readings]
         for one in batch:
             self._write_singles(tx, one, counts)
-        columns = self._write_readings(tx, readings, counts) if readings else None
+        rows = sorted_rows(clean, [reading for one in batch for reading in one.readings])
+        if len(rows):
+            self._write_readings(tx, rows, counts, staged=staged)
         windows = self._write_windows(tx, batch, counts)
-        self._mark_seen(tx, batch)
+        noted = self._mark_seen(tx, batch, clean)
         # The feed comes last: its number is a lock that lasts until the commit.
         if windows is not None:
             feed.append(tx, windows, now)
-        if columns is not None:
-            feed.append(tx, columns, now)
+        if len(rows):
+            feed.append(tx, rows.columns, now)
+        return noted
 
     def _without_redelivered(
         self, tx: Transaction, batch: Sequence[Interpreted], counts: Counts
@@ -98,17 +118,30 @@ class Writer:
         kept = []
         for one in batch:
             if one.clock_digest is not None and one.device is not None:
-                claimed = tx.run(
-                    "ingest.claim_clock_fault",
-                    device_key=one.device.key,
-                    digest=one.clock_digest,
-                    received=from_unix(one.message.received),
-                )
-                if not claimed:
+                if not self._is_news(tx, one, one.device.key):
                     counts.duplicate += one.items
                     continue
             kept.append(one)
         return kept
+
+    def _is_news(self, tx: Transaction, one: Interpreted, device_key: int) -> bool:
+        if one.via is not None:
+            return self._foreign.is_news(tx, one, device_key)
+        received = from_unix(one.message.received)
+        return bool(
+            tx.run("ingest.claim_clock_fault", device_key=device_key, digest=one.clock_digest, received=received)
+        )
+
+    def _write_foreign(self, tx: Transaction, batch: Sequence[Interpreted], counts: Counts) -> None:
+        """Whom gateways told of, and which of their states are news."""
+        if not any(one.foreign_path is not None for one in batch):
+            return
+        for one, due in self._foreign.write_sightings(tx, batch):
+            _insert_rejection(tx, one, due)
+        for one in batch:
+            counts.rejected += sum(sighting.rejection is not None for sighting in one.sightings)
+            if one.changes is not None:
+                _count(counts, stored=self._foreign.write_changes(tx, one, one.changes))
 
     def _write_singles(self, tx: Transaction, one: Interpreted, counts: Counts) -> None:
         received = from_unix(one.message.received)
@@ -138,17 +171,7 @@ class Writer:
             )
             _count(counts, stored=answered)
         for rejection in one.rejections:
-            tx.run(
-                "ingest.insert_rejection",
-                institution=one.institution_id,
-                site=rejection.site,
-                device=rejection.device,
-                topic=rejection.topic,
-                payload=rejection.payload,
-                reason=rejection.reason,
-                detail=rejection.detail,
-                received=received,
-            )
+            _insert_rejection(tx, one, rejection)
             counts.rejected += 1
 
     def _write_status(self, tx: Transaction, one: Interpreted, counts: Counts) -> None:
@@ -164,35 +187,29 @@ class Writer:
             battery=status.battery,
             rssi=status.rssi,
             firmware=status.firmware,
-            seen=from_unix(one.message.received),
+            # A gateway's retained message is not the device speaking now.
+            seen=None if one.via is not None and one.message.retain else from_unix(one.message.received),
         )
+        if not status.online:
+            word = one.foreign_path.partition("/")[0] if one.foreign_path is not None else None
+            tx.run(
+                "adapters.silence_children",
+                gateway=status.device_key,
+                adapter=adapters.canonical(word) if word else None,
+            )
         counts.stored += 1
 
-    def _write_readings(self, tx: Transaction, readings: list[Reading], counts: Counts) -> feed.ReadingColumns:
-        n = len(readings)
-        device = np.fromiter((r.device_key for r in readings), np.int32, n)
-        metric = np.fromiter((r.metric for r in readings), np.int16, n)
-        time = np.fromiter((r.time for r in readings), np.float64, n)
-        value = np.fromiter((r.value for r in readings), np.float64, n)
-        flags = np.fromiter((r.flags for r in readings), np.int16, n)
+    def _write_readings(self, tx: Transaction, rows: Rows, counts: Counts, *, staged: bool) -> None:
         received = self._clock.time()
         with tx.connection.cursor() as cursor:
-            with cursor.copy(sql("ingest.copy_stage")) as copy:
-                copy.write(readings_stream(device, metric, time, value, flags, received))
-            stored = cursor.execute(sql("ingest.insert_staged")).rowcount
+            with cursor.copy(sql("ingest.copy_stage" if staged else "ingest.copy_readings")) as copy:
+                copy.write(rows.stream(received))
+            stored = cursor.execute(sql("ingest.insert_staged")).rowcount if staged else len(rows)
+            with cursor.copy(sql("ingest.copy_latest")) as copy:
+                copy.write(rows.newest().stream(received))
+        tx.run("ingest.upsert_latest")
         counts.stored += stored
-        counts.duplicate += n - stored
-        newest = _newest(device, metric, time)
-        tx.run(
-            "ingest.upsert_latest",
-            device_key=device[newest].tolist(),
-            metric=metric[newest].tolist(),
-            time=time[newest].tolist(),
-            value=value[newest].tolist(),
-            flags=flags[newest].tolist(),
-            received=from_unix(received),
-        )
-        return feed.ReadingColumns(device, metric, time, value)
+        counts.duplicate += len(rows) + rows.doubled - stored
 
     def _write_windows(
         self, tx: Transaction, batch: Sequence[Interpreted], counts: Counts
@@ -222,26 +239,26 @@ class Writer:
             np.fromiter((w.device_key for w in new), np.int32, n), np.fromiter((w.t0 for w in new), np.float64, n)
         )
 
-    def _mark_seen(self, tx: Transaction, batch: Sequence[Interpreted]) -> None:
+    def _mark_seen(
+        self, tx: Transaction, batch: Sequence[Interpreted], clean: CleanReadings
+    ) -> tuple[list[int], float]:
         """Note when each device was last heard; at most every few seconds for one device."""
         now = self._clock.time()
-        seen: dict[int, tuple[Any, float]] = {}
-        for one in batch:
-            if one.device is None or one.status is not None or not one.items or one.message.retain:
-                continue
-            sample = _sample_time(one)
-            old = seen.get(one.device.key)
-            seen[one.device.key] = (one.device.institution_id, max(sample, old[1]) if old else sample)
-        due = {k: v for k, v in sorted(seen.items()) if now - self._seen_at.get(k, 0.0) >= SEEN_EVERY_SECONDS}
+        heard = [
+            (one.device, _sample_time(one))
+            for one in batch
+            if one.device is not None and one.status is None and one.items and not one.message.retain
+        ]
+        due = self._seen.due(clean, heard, now)
         if due:
             tx.run(
                 "ingest.mark_seen",
                 device_key=list(due),
-                institution=[institution for institution, _ in due.values()],
+                institution=[entry.institution_id for entry, _ in due.values()],
                 sample=[sample for _, sample in due.values()],
                 received=from_unix(now),
             )
-            self._seen_at.update(dict.fromkeys(due, now))
+        return list(due), now
 
 
 def _sample_time(one: Interpreted) -> float:
@@ -250,14 +267,6 @@ def _sample_time(one: Interpreted) -> float:
     if one.window is not None:
         return one.window.t0
     return one.event.time if one.event is not None else one.message.received
-
-
-def _newest(device: Any, metric: Any, time: Any) -> Any:
-    """Indices of the newest reading of each (device, metric), sorted by that key."""
-    order = np.lexsort((time, metric, device))
-    last = np.ones(len(order), bool)
-    last[:-1] = (device[order][1:] != device[order][:-1]) | (metric[order][1:] != metric[order][:-1])
-    return order[last]
 
 
 def _count(counts: Counts, *, stored: bool) -> None:

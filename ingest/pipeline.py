@@ -6,9 +6,12 @@ share nothing but the device registry, so an event never waits behind telemetry.
 
 from __future__ import annotations
 
+import contextlib
+import queue
 import random
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import psycopg
 
@@ -17,6 +20,7 @@ from core.clock import Clock
 from core.errors import Unavailable
 from devices.registry import Directory
 from ingest.batch import Message, MessageQueue
+from ingest.columns import CleanReadings, ColumnReader
 from ingest.interpret import Interpreted, interpret, rejection
 from ingest.metrics import LaneMetrics
 from ingest.persist import Counts, Writer
@@ -25,6 +29,23 @@ log = logging.get(__name__)
 
 RETRY_SECONDS_MIN = 0.1
 RETRY_SECONDS_MAX = 5.0
+BATCH_BYTES_MAX = 1024 * 1024
+"""A batch of packs holds many readings in few messages; so does its transaction end before it is too large."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """What one batch of messages came to."""
+
+    messages: Sequence[Message]
+    directory: Directory
+    clean: CleanReadings
+    singles: list[Interpreted]
+
+    @property
+    def items(self) -> int:
+        """How many things are to be counted as stored, duplicate or rejected."""
+        return len(self.clean) + sum(one.items for one in self.singles)
 
 
 class Lane:
@@ -52,36 +73,71 @@ class Lane:
         self._clock = clock
         self._size_max = size_max
         self._linger_seconds = linger_seconds
+        self._reader = ColumnReader()
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop; what is not committed by then stays with the broker."""
         while not stop.is_set():
-            messages = self._queue.take(size_max=self._size_max, linger_seconds=self._linger_seconds, wait_seconds=0.5)
-            if messages:
+            if messages := self._take():
                 self.process(messages, stop)
         self._writer.close()
 
+    def run_overlapped(self, stop: threading.Event) -> None:
+        """As `run`, but the next batch is read while the database works on the one before; one order throughout."""
+        ready: queue.Queue[Batch] = queue.Queue(maxsize=1)
+        committing = threading.Thread(target=self._finish_all, args=(ready, stop), name="commit", daemon=True)
+        committing.start()
+        while not stop.is_set():
+            if not (messages := self._take()):
+                continue
+            batch = self.prepare(messages)
+            while not stop.is_set():
+                with contextlib.suppress(queue.Full):
+                    ready.put(batch, timeout=0.5)
+                    break
+            else:
+                self._metrics.abandoned(batch.items)
+        committing.join()
+        self._writer.close()
+
+    def _finish_all(self, ready: queue.Queue[Batch], stop: threading.Event) -> None:
+        while not (stop.is_set() and ready.empty()):
+            with contextlib.suppress(queue.Empty):
+                self.finish(ready.get(timeout=0.2), stop)
+
+    def _take(self) -> list[Message]:
+        return self._queue.take(
+            size_max=self._size_max, linger_seconds=self._linger_seconds, wait_seconds=0.5, bytes_max=BATCH_BYTES_MAX
+        )
+
     def process(self, messages: Sequence[Message], stop: threading.Event) -> None:
         """Interpret, commit, acknowledge."""
-        batch = self._interpret(messages)
-        self._metrics.received(sum(one.items for one in batch), len(messages))
-        counts = self._commit(batch, stop)
-        if counts is None:
-            return
-        self._metrics.settled(counts, batch)
-        self._acknowledge(messages)
+        self.finish(self.prepare(messages), stop)
 
-    def _interpret(self, messages: Sequence[Message]) -> list[Interpreted]:
+    def prepare(self, messages: Sequence[Message]) -> Batch:
+        """Interpret: columns of the flawless, each other message by itself."""
         directory = self._directory()
-        batch = [interpret(message, directory) for message in messages]
-        unknown = any(r.reason in {"unknown_device", "unknown_site"} for one in batch for r in one.rejections)
+        clean, rest = self._reader.read(messages, directory)
+        singles = [interpret(message, directory) for message in rest]
+        unknown = any(r.reason in {"unknown_device", "unknown_site"} for one in singles for r in one.rejections)
         if unknown and self._refresh_directory():
             # Perhaps it was registered a moment ago: look once more before turning it away.
             directory = self._directory()
-            batch = [interpret(message, directory) for message in messages]
+            clean, rest = self._reader.read(messages, directory)
+            singles = [interpret(message, directory) for message in rest]
+        batch = Batch(messages, directory, clean, singles)
+        self._metrics.received(batch.items, len(messages))
         return batch
 
-    def _commit(self, batch: Sequence[Interpreted], stop: threading.Event) -> Counts | None:
+    def finish(self, batch: Batch, stop: threading.Event) -> None:
+        """Commit, acknowledge."""
+        counts = self._commit(batch, stop)
+        if counts is None:
+            return
+        self._metrics.settled(counts, batch.items, batch.singles)
+        self._acknowledge(batch.messages)
+
+    def _commit(self, batch: Batch, stop: threading.Event) -> Counts | None:
         """Write, waiting out an absent database; None when told to stop before it came back."""
         delay = RETRY_SECONDS_MIN
         while True:
@@ -92,23 +148,30 @@ class Lane:
                 self._metrics.database_away.inc()
                 log.warning("database away, nothing is acknowledged", error=str(error), waiting=len(self._queue))
             if stop.wait(delay * random.uniform(0.5, 1.0)):  # noqa: S311 -- jitter, not a secret
-                self._metrics.abandoned(batch)
+                self._metrics.abandoned(batch.items)
                 return None
             delay = min(delay * 2, RETRY_SECONDS_MAX)
 
-    def _write(self, batch: Sequence[Interpreted]) -> Counts:
-        """Write a batch; one that the database refuses is halved until the message at fault stands alone."""
+    def _write(self, batch: Batch) -> Counts:
+        """Write a batch; one that the database refuses is taken apart, message by message where need be."""
         try:
-            return self._writer.write(batch)
+            return self._writer.write(batch.singles, batch.clean)
         except psycopg.Error as error:
-            log.error("a batch was refused", messages=len(batch), error=str(error).splitlines()[0])
-            if len(batch) == 1:
-                message = batch[0].message
-                alone = Interpreted(message, institution_id=batch[0].institution_id)
+            log.error("a batch was refused", messages=len(batch.messages), error=str(error).splitlines()[0])
+        return self._write_apart([interpret(message, batch.directory) for message in batch.messages])
+
+    def _write_apart(self, singles: Sequence[Interpreted]) -> Counts:
+        """Halve until the message at fault stands alone."""
+        try:
+            return self._writer.write(singles)
+        except psycopg.Error as error:
+            if len(singles) == 1:
+                message = singles[0].message
+                alone = Interpreted(message, institution_id=singles[0].institution_id)
                 alone.rejections = [rejection(message, None, "not_storable", str(error).splitlines()[0])]
                 return self._writer.write([alone])
-        half = len(batch) // 2
-        first, second = self._write(batch[:half]), self._write(batch[half:])
+        half = len(singles) // 2
+        first, second = self._write_apart(singles[:half]), self._write_apart(singles[half:])
         return Counts(
             first.stored + second.stored, first.duplicate + second.duplicate, first.rejected + second.rejected
         )

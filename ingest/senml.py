@@ -97,13 +97,14 @@ def readings_of(device_key: int, payload: bytes, now: float, complaints: validat
     if len(dated) + len(relative) > INSTANTS_PER_MESSAGE_MAX:
         raise Rejected("oversized", f"more than {INSTANTS_PER_MESSAGE_MAX} instants")
     message = Telemetry([Instant(t, metrics) for t, some in dated.items() for metrics in some], None)
-    found = validate.readings_of(device_key, message, now, complaints)
+    found: list[Reading] = []
+    # Those first that have no time of their own: by the first reading the whole message is known when it comes again.
     for offset, some in relative.items():
         # Far from now in either direction is a mistake, as for any device time: the receive time stands in.
         at, _ = validate.settle_time(now + offset, now)
         undated = Telemetry([Instant(None, metrics) for metrics in some], None)
         found += validate.readings_of(device_key, undated, at, complaints)
-    return found
+    return found + validate.readings_of(device_key, message, now, complaints)
 
 
 def _load(payload: bytes) -> list[dict[str, Any]]:

@@ -12,7 +12,9 @@ PREFIX = "anhu/v1"
 TELEMETRY_CHANNELS = ("telemetry", "motion", "status", "command/ack")
 EVENT_CHANNEL = "event"
 
-_TOPIC = re.compile(rf"anhu/v1/({SITE_PATTERN})/({DEVICE_PATTERN})/(telemetry|event|motion|status|command/ack)")
+_TOPIC = re.compile(
+    rf"anhu/v1/({SITE_PATTERN})/({DEVICE_PATTERN})/(telemetry|event|motion|status|command/ack|x/.+)", re.DOTALL
+)
 
 
 class Address(NamedTuple):
@@ -29,6 +31,11 @@ def parse_topic(topic: str) -> Address:
     if match is None:
         raise Rejected("bad_topic", "expected anhu/v1/{site}/{device}/{channel}")
     return Address(*match.groups())
+
+
+def gateway_subscriptions() -> list[str]:
+    """The filter of everything that gateways publish in their own systems' words."""
+    return [f"{PREFIX}/+/+/x/#"]
 
 
 def subscriptions(*, events: bool) -> list[str]:

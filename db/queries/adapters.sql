@@ -55,16 +55,17 @@ UPDATE foreign_devices f SET states = f.states || %(states)s::jsonb FROM before
 WHERE f.id = before.id RETURNING before.states
 
 -- name: claim_message
--- False for a message that was stored before: redelivered by the broker, or the same words within moments.
+-- No row for the same words again within the given time; later they are news.
 INSERT INTO clock_faults (device_key, digest, received) VALUES (%(device_key)s, %(digest)s, %(received)s)
 ON CONFLICT (device_key, digest) DO UPDATE SET received = excluded.received
-WHERE NOT %(redelivered)s AND clock_faults.received < excluded.received - make_interval(secs => %(repeat_seconds)s)
+WHERE clock_faults.received <= excluded.received - make_interval(secs => %(repeat_seconds)s)
 
 -- name: silence_children
 -- Of what stands behind a gateway that is gone, nothing is known.
 UPDATE device_status SET online = false
-WHERE online AND device_key IN (SELECT device_key FROM foreign_devices WHERE gateway_key = %(gateway)s)
-  AND device_key <> %(gateway)s
+WHERE online AND device_key <> %(gateway)s
+  AND device_key IN (SELECT device_key FROM foreign_devices
+                     WHERE gateway_key = %(gateway)s AND (%(adapter)s::text IS NULL OR adapter = %(adapter)s))
 
 -- name: list
 SELECT f.id, g.id AS gateway, f.adapter, f.native_id, f.facts AS facts, f.states, d.id AS device,
