@@ -202,6 +202,8 @@ class Installation:
     def _shut_down(self) -> None:
         self._stop.set()
         self._console.print("stopping …")
+        # It says that everything is ready; from now on that is not so.
+        (self._data_dir / "demo.json").unlink(missing_ok=True)
         for role in self._roles:
             role.ask_to_stop()
         deadline = self._clock.monotonic() + STOP_SECONDS

@@ -63,7 +63,7 @@ class Installation:
         return (self.data_dir.parent / "up.log").read_text(errors="replace")
 
     def pid_of(self, role: str) -> int:
-        return int((self.data_dir / "run" / f"{role}.pid").read_text())
+        return int((self.data_dir / "run" / f"{role}.pid").read_text().split()[0])
 
     def kill_9(self, role: str) -> None:
         os.kill(self.pid_of(role), signal.SIGKILL)
