@@ -70,7 +70,7 @@ def is_signed(secret: str, header: str, body: bytes, now: float) -> bool:
     if not (t.isascii() and t.isdigit() and len(t) <= 12) or abs(now - int(t)) > REPLAY_SECONDS:
         return False
     wanted = _digest(secret, t, body).encode()
-    return any([hmac.compare_digest(wanted, given.encode()) for name, _, given in parts if name == "v1"])
+    return any(hmac.compare_digest(wanted, given.encode()) for name, _, given in parts if name == "v1")
 
 
 def _digest(secret: str, t: str, body: bytes) -> str:

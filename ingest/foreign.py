@@ -40,17 +40,12 @@ def expand(batch: Sequence[Interpreted], directory: Directory) -> list[Interpret
 
 def _read(parent: Interpreted, gateway: DeviceEntry, foreign_path: str, directory: Directory) -> list[Interpreted]:
     """The children of one gateway's message; sightings and rejections stay with the parent."""
-    word, _, path = foreign_path.partition("/")
+    name: str = ""
+    samples: list[Sample] = []
     try:
-        name = adapters.canonical(word)
-        if name is None:
-            raise Rejected("unknown_adapter", f"{word[:32]}; there are: {', '.join(adapters.NAMES)}")
-        samples = directory.foreign.adapter(gateway.key, name).parse(path, parent.message.payload)
-        if len(samples) > SAMPLES_MAX:
-            raise Rejected("oversized", f"{len(samples)} devices in a message; {SAMPLES_MAX} are allowed")
+        name, samples = _samples(gateway, foreign_path, parent.message.payload, directory)
     except Rejected as error:
         parent.rejections.append(_rejection(parent, error.reason, error.detail))
-        return []
     children: list[Interpreted] = []
     for sample in samples:
         if not sample.native_id:
@@ -70,6 +65,19 @@ def _read(parent: Interpreted, gateway: DeviceEntry, foreign_path: str, director
         if sample.speaks:
             children.append(_child(parent, device, mapped, f"{name}/{sample.native_id}", sample))
     return children
+
+
+def _samples(
+    gateway: DeviceEntry, foreign_path: str, payload: bytes, directory: Directory
+) -> tuple[str, list[Sample]]:
+    word, _, path = foreign_path.partition("/")
+    name = adapters.canonical(word)
+    if name is None:
+        raise Rejected("unknown_adapter", f"{word[:32]}; there are: {', '.join(adapters.NAMES)}")
+    samples = directory.foreign.adapter(gateway.key, name).parse(path, payload)
+    if len(samples) > SAMPLES_MAX:
+        raise Rejected("oversized", f"{len(samples)} devices in a message; {SAMPLES_MAX} are allowed")
+    return name, samples
 
 
 def _own_status(gateway: DeviceEntry, sample: Sample, parent: Interpreted) -> Status:

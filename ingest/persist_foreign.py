@@ -117,7 +117,7 @@ class ForeignRows:
         facts: dict[str, Any] = {}
         for _, sighting in some:
             facts |= sighting.facts
-        one, last = some[-1]
+        last = some[-1][1]
         known = addresses.get(str(facts.get("address")), {})
         refused = [(one, sighting.rejection) for one, sighting in some if sighting.rejection is not None]
         values = {
