@@ -31,7 +31,7 @@ def _bench() -> None:
 @app.command()
 def ingest(
     seconds: Seconds = 20.0,
-    as_json: Json = False,
+    as_json: Json = False,  # noqa: FBT002 -- an option of a command
     pack: Annotated[int, typer.Option(min=1, max=200, help="Instants in each message.")] = 1,
     devices: Annotated[int, typer.Option(min=1, max=100_000, help="How many devices speak.")] = 5000,
     broker: Broker = "mosquitto",

@@ -161,8 +161,7 @@ def bare_copy(rig: Rig, stream: Stream, keys: dict[str, int], seconds: float, *,
     per_batch = max(1, COPY_ROWS // stream.readings_per_message)
     rows = batch = 0
     with connect(rig.database_url, "ingest") as connection:
-        connection.execute("CREATE TEMPORARY TABLE bare (LIKE readings) ON COMMIT DELETE ROWS")
-        copy_sql = sql("ingest.copy_stage").split("(", 1)[1]
+        connection.execute(sql("ingest.create_stage"))
         started = time.monotonic()
         while time.monotonic() - started < seconds:
             numbers = np.arange(batch * per_batch, (batch + 1) * per_batch)
@@ -173,11 +172,9 @@ def bare_copy(rig: Rig, stream: Stream, keys: dict[str, int], seconds: float, *,
             n = len(device)
             body = readings_stream(device, metric, moment, np.full(n, 70.0), np.zeros(n, np.int16), moment[0])
             with connection.transaction(), connection.cursor() as cursor:
-                with cursor.copy("COPY bare (" + copy_sql) as copy:
+                with cursor.copy(sql("ingest.copy_stage")) as copy:
                     copy.write(body)
-                rows += cursor.execute(
-                    "INSERT INTO readings SELECT * FROM bare ON CONFLICT (device_key, metric, time) DO NOTHING"
-                ).rowcount
+                rows += cursor.execute(sql("ingest.insert_staged")).rowcount
             batch += 1
         return rows / (time.monotonic() - started)
 
@@ -241,7 +238,7 @@ def _drain(committed: Callable[[], int], wanted: int) -> None:
 
 
 def _series(port: int) -> dict[str, float]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:  # noqa: S310 -- loopback
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         lines = answer.read().decode().splitlines()
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[:1] != "#")}
 

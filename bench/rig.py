@@ -109,7 +109,8 @@ class Rig:
         institution = new_id(self.clock)
         with connect(self.database_url, "admin") as connection, connection.transaction():
             connection.execute(
-                "INSERT INTO institutions (id, code, name_zh, name_en, created_at) VALUES (%s, %s, '测试', 'Bench', %s)",
+                "INSERT INTO institutions (id, code, name_zh, name_en, created_at)"
+                " VALUES (%s, %s, '测试', 'Bench', %s)",
                 (institution, self.site, now),
             )
             connection.execute("INSERT INTO institution_streams (institution_id) VALUES (%s)", (institution,))

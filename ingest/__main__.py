@@ -28,7 +28,7 @@ from ingest.topics import subscriptions
 log = logging.get(__name__)
 
 QUEUE_BYTES_MAX = 64 * 1024 * 1024
-BATCH_MESSAGES_MAX = 2_000
+BATCH_MESSAGES_MAX = 1_000
 EVENT_BATCH_MAX = 50
 HEARTBEAT_SECONDS = 5.0
 
@@ -107,7 +107,7 @@ class Ingester:
         self._subscribers.append(subscriber)
         return [
             (f"{name} broker", lambda: subscriber.run(self._stop)),
-            (f"{name} lane", lambda: lane.run(self._stop)),
+            (f"{name} lane", lambda: (lane.run if events else lane.run_overlapped)(self._stop)),
         ]
 
     def _listen(self) -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from core.clock import Clock
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One MQTT publication as it came, with what is needed to acknowledge it."""
 
     topic: str
@@ -45,19 +45,32 @@ class MessageQueue:
 
     def put(self, message: Message) -> bool:
         """Add a message, waiting while the queue is full. False once closed: the message stays unacknowledged."""
+        return self.put_many((message,))
+
+    def put_many(self, messages: Sequence[Message]) -> bool:
+        """Add messages in order, waiting whenever the queue is full. False once closed: the rest is not taken."""
         with self._changed:
-            while not self._closed and (len(self._messages) >= self._messages_max or self._bytes >= self._bytes_max):
-                self._changed.wait(1.0)
-            if self._closed:
-                return False
-            self._messages.append(message)
-            self._bytes += len(message.payload)
-            if len(self._messages) == 1:
-                self._changed.notify_all()
+            for message in messages:
+                while not self._closed and self._is_full():
+                    self._changed.notify_all()
+                    self._changed.wait(1.0)
+                if self._closed:
+                    return False
+                self._messages.append(message)
+                self._bytes += len(message.payload)
+            self._changed.notify_all()
             return True
 
-    def take(self, *, size_max: int, linger_seconds: float, wait_seconds: float) -> list[Message]:
-        """The next batch, oldest first; empty after `wait_seconds` without a message."""
+    def _is_full(self) -> bool:
+        return len(self._messages) >= self._messages_max or self._bytes >= self._bytes_max
+
+    def take(
+        self, *, size_max: int, linger_seconds: float, wait_seconds: float, bytes_max: int | None = None
+    ) -> list[Message]:
+        """The next batch, oldest first; empty after `wait_seconds` without a message.
+
+        A batch ends at `size_max` messages, or once its payloads reach `bytes_max`.
+        """
         with self._changed:
             if not self._messages and not self._closed:
                 self._changed.wait(wait_seconds)
@@ -66,8 +79,12 @@ class MessageQueue:
         if linger_seconds > 0 and len(self._messages) < size_max:
             self._clock.sleep(linger_seconds)
         with self._changed:
-            batch = [self._messages.popleft() for _ in range(min(size_max, len(self._messages)))]
-            self._bytes -= sum(len(message.payload) for message in batch)
+            batch: list[Message] = []
+            taken = 0
+            while self._messages and len(batch) < size_max and (bytes_max is None or taken < bytes_max):
+                batch.append(self._messages.popleft())
+                taken += len(batch[-1].payload)
+            self._bytes -= taken
             self._changed.notify_all()
             return batch
 

@@ -70,19 +70,20 @@ class CommandAnswer(msgspec.Struct):
     result: dict[str, Any] = {}
 
 
-class _Moment(msgspec.Struct):
+class _Moment(msgspec.Struct, gc=False):
     m: dict[str, float]
     t: float | None = None
 
 
-class _TelemetryMessage(msgspec.Struct):
+class _TelemetryMessage(msgspec.Struct, gc=False):
     t: float | None = None
     seq: int | None = None
     m: dict[str, float] | None = None
     s: list[_Moment] | None = None
 
 
-_telemetry = msgspec.json.Decoder(_TelemetryMessage)
+TELEMETRY = msgspec.json.Decoder(_TelemetryMessage)
+"""Strict: what it refuses is not flawless, but may still hold good values. `m` or `s`, or both, may be missing."""
 _event = msgspec.json.Decoder(EventMessage)
 _status = msgspec.json.Decoder(StatusMessage)
 _answer = msgspec.json.Decoder(CommandAnswer)
@@ -97,7 +98,7 @@ def check_size(payload: bytes) -> None:
 def decode_telemetry(payload: bytes) -> Telemetry:
     """One instant or a pack. Raises Rejected."""
     try:
-        message = _telemetry.decode(payload)
+        message = TELEMETRY.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _decode_telemetry_loosely(payload)
     if message.s is not None:

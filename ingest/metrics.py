@@ -12,6 +12,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 
 from ingest.interpret import Interpreted
 from ingest.persist import Counts
+from ingest.persist_foreign import unmapped_in
 
 
 class IngestMetrics:
@@ -85,6 +86,8 @@ class LaneMetrics:
         for one in singles:
             for rejection in one.rejections:
                 self._reasons.labels(rejection.reason).inc()
+        for reason, number in unmapped_in(singles).items():
+            self._reasons.labels(reason).inc(number)
 
     def abandoned(self, items: int) -> None:
         """The process stops before the database came back; the broker keeps the messages."""

@@ -2,13 +2,21 @@
 
 One `Subscriber` is one persistent session: a stable client id, clean_session off, QoS 1, manual acknowledgement. The
 broker keeps for it what is not acknowledged, over restarts of ours.
+
+paho speaks the protocol; the loop around it is ours (its interface for external event loops), so that a chunk of the
+network costs one read and one wake-up of the writer, and a batch's acknowledgements one write. All use of the socket
+is in the thread of `run`; other threads leave their wishes and wake it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import random
+import select
+import socket
 import ssl
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +31,19 @@ from core import logging
 from core.clock import Clock
 from core.errors import Misconfigured
 from ingest.batch import Message, MessageQueue
+from ingest.buffered import BufferedSocket
 
 log = logging.get(__name__)
 
 RECONNECT_SECONDS_MIN = 0.5
 RECONNECT_SECONDS_MAX = 30.0
 KEEPALIVE_SECONDS = 30
+WAIT_SECONDS = 0.2
+READ_PACKETS_MAX = 512
+"""After so many packets the loop looks for acknowledgements to send, however much there is still to read."""
+
+_PUBACK = b"\x40\x02"
+"""Type and length of an acknowledgement, before its packet identifier (MQTT 3.1.1, section 3.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +78,17 @@ def parse_broker_url(url: str, ca_file: Path | None = None) -> BrokerAddress:
     )
 
 
+class _Client(Client):
+    """paho's client on a buffered socket."""
+
+    wire: BufferedSocket
+
+    def _create_socket(self) -> Any:
+        # The one place of paho's insides that is touched: it has no public way to hand in a socket.
+        self.wire = BufferedSocket(super()._create_socket())  # type: ignore[arg-type]  # said to be less than it is
+        return self.wire
+
+
 class Subscriber:
     """One persistent session on the broker, feeding one queue."""
 
@@ -85,7 +111,11 @@ class Subscriber:
         self._connection = 0
         self._connected = threading.Event()
         self._ended = threading.Event()
-        self._ack_lock = threading.Lock()
+        self._acknowledged: deque[tuple[int, bytes]] = deque()
+        self._arrived: list[Message] = []
+        self._wake_receiver, self._wake_sender = socket.socketpair()
+        for end in (self._wake_receiver, self._wake_sender):
+            end.settimeout(0)
         self._client = self._make_client()
 
     @property
@@ -110,22 +140,62 @@ class Subscriber:
 
     def _stay(self, stop: threading.Event) -> bool:
         """Serve one connection to its end; whether the broker had let us in."""
-        # paho's own thread: acknowledgements from other threads are then only queued to it, never written beside it.
-        self._client.loop_start()
-        while not stop.is_set() and not self._ended.wait(0.2):
-            pass
+        wire = self._client.wire
+        with contextlib.suppress(OSError):
+            while not stop.is_set() and not self._ended.is_set():
+                self._turn(wire)
         was_connected = self._connected.is_set()
         self._client.disconnect()
-        self._client.loop_stop()
+        self._client.loop_write()
         self._lost()
         return was_connected
 
+    def _turn(self, wire: BufferedSocket) -> None:
+        """One turn of the loop: send what is due, wait for the network or a wish, read what came."""
+        while self._client.want_write() and not self._client.loop_write():
+            pass
+        self._send_acknowledgements(wire)
+        if self._ended.is_set():
+            return
+        readers: list[BufferedSocket | socket.socket] = [wire, self._wake_receiver]
+        writers = [wire] if wire.unsent else []
+        wait = 0.0 if wire.pending() else WAIT_SECONDS
+        readable, writable, _ = select.select(readers, writers, [], wait)
+        if self._wake_receiver in readable:
+            self._wake_receiver.recv(4096)
+        if wire in readable or wire.pending():
+            self._read(wire)
+        if writable:
+            wire.flush()
+        self._client.loop_misc()
+
+    def _read(self, wire: BufferedSocket) -> None:
+        """Packets that are there go to the queue together; a full queue makes us wait."""
+        for _ in range(READ_PACKETS_MAX):
+            if self._client.loop_read() or not wire.pending():
+                break
+        arrived, self._arrived = self._arrived, []
+        if arrived:
+            self._queue.put_many(arrived)
+
     def acknowledge(self, messages: Sequence[Message]) -> None:
         """Tell the broker that these are stored; those of an ended connection it will send again anyway."""
-        with self._ack_lock:
-            for message in messages:
-                if message.qos > 0 and message.connection == self._connection and self._connected.is_set():
-                    self._client.ack(message.mid, message.qos)
+        connection = self._connection
+        packets = [_PUBACK + m.mid.to_bytes(2) for m in messages if m.qos > 0 and m.connection == connection]
+        if packets:
+            self._acknowledged.append((connection, b"".join(packets)))
+            self._wake()
+
+    def _send_acknowledgements(self, wire: BufferedSocket) -> None:
+        while self._acknowledged:
+            connection, packets = self._acknowledged.popleft()
+            if connection == self._connection and self._connected.is_set():
+                wire.send(packets)
+
+    def _wake(self, *_: Any) -> None:
+        """Make the loop turn now. A full pipe means that it is about to."""
+        with contextlib.suppress(BlockingIOError):
+            self._wake_sender.send(b"w")
 
     def publish(self, topic: str, payload: bytes) -> bool:
         """Send a command with QoS 1; False when there is no connection."""
@@ -133,8 +203,8 @@ class Subscriber:
             return False
         return self._client.publish(topic, payload, qos=1).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
-    def _make_client(self) -> Client:
-        client = Client(
+    def _make_client(self) -> _Client:
+        client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._client_id,
             clean_session=False,
@@ -150,14 +220,14 @@ class Subscriber:
         client.on_connect = self._handle_connect
         client.on_disconnect = self._handle_disconnect
         client.on_message = self._handle_message
+        client.on_socket_register_write = self._wake
         return client
 
     def _handle_connect(self, client: Client, _userdata: Any, flags: Any, reason: ReasonCode, _properties: Any) -> None:
         if reason.is_failure:
             log.error("the broker refused the connection", client=self._client_id, reason=str(reason))
             return
-        with self._ack_lock:
-            self._connection += 1
+        self._connection += 1
         log.info("connected to the broker", client=self._client_id, session_kept=flags.session_present)
         client.subscribe([(topic, 1) for topic in self._topics])
         self._connected.set()
@@ -171,7 +241,7 @@ class Subscriber:
             topic = message.topic
         except UnicodeDecodeError:
             topic = repr(message._topic)
-        self._queue.put(
+        self._arrived.append(
             Message(
                 topic,
                 bytes(message.payload),

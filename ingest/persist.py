@@ -17,15 +17,22 @@ import psycopg
 
 from core.clock import Clock, from_unix
 from core.errors import Unavailable
+from core.readings import Rejection
 from db import feed
 from db.pool import Connection, connect
 from db.queries import sql
 from db.tenant import Transaction
 from devices import adapters, commands
+from ingest.columns import NO_READINGS, CleanReadings
 from ingest.interpret import Interpreted
 from ingest.persist_foreign import ForeignRows
+from ingest.rows import Rows, sorted_rows
+from ingest.seen import SeenBook
 
-SEEN_EVERY_SECONDS = 5.0
+STAGED_BATCHES = 20
+"""So many batches go over the stage after a redelivery was met: more of the same is likely."""
+
+Take = Callable[[Transaction], Sequence[Interpreted]]
 
 
 @dataclass(slots=True)
@@ -44,36 +51,39 @@ class Writer:
         self._url = database_url
         self._clock = clock
         self._connection: Connection | None = None
-        self._seen_at: dict[int, float] = {}
+        self._seen = SeenBook()
         self._foreign = ForeignRows(clock)
+        self._staged_batches = 0
 
-    def write(self, batch: Sequence[Interpreted]) -> Counts:
+    def write(self, batch: Sequence[Interpreted], clean: CleanReadings = NO_READINGS) -> Counts:
         """Store a batch in one transaction.
 
         Raises Unavailable when the database is away; psycopg.Error when a value cannot be stored.
         """
-        connection = self._ensure_connection()
-        counts = Counts()
+        return self.write_taken(lambda _: batch, clean)
+
+    def write_taken(self, take: Take, clean: CleanReadings = NO_READINGS) -> Counts:
+        """Store what `take` takes out of the database, in the same transaction. Raises as `write` does."""
         try:
-            with connection.transaction():
-                tx = Transaction(connection)
-                self._write_all(tx, batch, counts)
+            if self._staged_batches == 0:
+                try:
+                    return self._attempt(take, clean, staged=False)
+                except psycopg.errors.UniqueViolation:
+                    self._staged_batches = STAGED_BATCHES
+            counts = self._attempt(take, clean, staged=True)
         except psycopg.OperationalError as error:
             self.close()
             raise Unavailable(f"the database cannot be reached: {error}") from error
+        self._staged_batches = STAGED_BATCHES if counts.duplicate else self._staged_batches - 1
         return counts
 
-    def write_taken(self, take: Callable[[Transaction], Sequence[Interpreted]]) -> Counts:
-        """Store what `take` takes out of the database, in the same transaction. Raises as `write` does."""
+    def _attempt(self, take: Take, clean: CleanReadings, *, staged: bool) -> Counts:
         connection = self._ensure_connection()
         counts = Counts()
-        try:
-            with connection.transaction():
-                tx = Transaction(connection)
-                self._write_all(tx, take(tx), counts)
-        except psycopg.OperationalError as error:
-            self.close()
-            raise Unavailable(f"the database cannot be reached: {error}") from error
+        with connection.transaction():
+            tx = Transaction(connection)
+            noted = self._write_all(tx, take(tx), clean, counts, staged=staged)
+        self._seen.remember(*noted)
         return counts
 
     def close(self) -> None:
@@ -97,6 +107,7 @@ class Writer:
         now = self._clock.now()
         for one in batch:
             self._write_singles(tx, one, counts)
+        self._write_foreign(tx, batch, counts)
         rows = sorted_rows(clean, [reading for one in batch for reading in one.readings])
         if len(rows):
             self._write_readings(tx, rows, counts, staged=staged)
@@ -274,3 +285,17 @@ def _count(counts: Counts, *, stored: bool) -> None:
         counts.stored += 1
     else:
         counts.duplicate += 1
+
+
+def _insert_rejection(tx: Transaction, one: Interpreted, rejection: Rejection) -> None:
+    tx.run(
+        "ingest.insert_rejection",
+        institution=one.institution_id,
+        site=rejection.site,
+        device=rejection.device,
+        topic=rejection.topic,
+        payload=rejection.payload,
+        reason=rejection.reason,
+        detail=rejection.detail,
+        received=from_unix(one.message.received),
+    )

@@ -21,6 +21,7 @@ from core.errors import Unavailable
 from devices.registry import Directory
 from ingest.batch import Message, MessageQueue
 from ingest.columns import CleanReadings, ColumnReader
+from ingest.foreign import expand
 from ingest.interpret import Interpreted, interpret, rejection
 from ingest.metrics import LaneMetrics
 from ingest.persist import Counts, Writer
@@ -118,13 +119,13 @@ class Lane:
         """Interpret: columns of the flawless, each other message by itself."""
         directory = self._directory()
         clean, rest = self._reader.read(messages, directory)
-        singles = [interpret(message, directory) for message in rest]
+        singles = _interpret_all(rest, directory)
         unknown = any(r.reason in {"unknown_device", "unknown_site"} for one in singles for r in one.rejections)
         if unknown and self._refresh_directory():
             # Perhaps it was registered a moment ago: look once more before turning it away.
             directory = self._directory()
             clean, rest = self._reader.read(messages, directory)
-            singles = [interpret(message, directory) for message in rest]
+            singles = _interpret_all(rest, directory)
         batch = Batch(messages, directory, clean, singles)
         self._metrics.received(batch.items, len(messages))
         return batch
@@ -158,7 +159,7 @@ class Lane:
             return self._writer.write(batch.singles, batch.clean)
         except psycopg.Error as error:
             log.error("a batch was refused", messages=len(batch.messages), error=str(error).splitlines()[0])
-        return self._write_apart([interpret(message, batch.directory) for message in batch.messages])
+        return self._write_apart(_interpret_all(batch.messages, batch.directory))
 
     def _write_apart(self, singles: Sequence[Interpreted]) -> Counts:
         """Halve until the message at fault stands alone."""
@@ -175,3 +176,7 @@ class Lane:
         return Counts(
             first.stored + second.stored, first.duplicate + second.duplicate, first.rejected + second.rejected
         )
+
+
+def _interpret_all(messages: Sequence[Message], directory: Directory) -> list[Interpreted]:
+    return expand([interpret(message, directory) for message in messages], directory)

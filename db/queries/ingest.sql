@@ -1,9 +1,15 @@
 -- What ingest writes.
 
 -- name: create_stage
+-- Two statements: readings of which some may be stored already, and the newest of each key.
 CREATE TEMPORARY TABLE IF NOT EXISTS stage_readings (
     device_key integer, metric smallint, time timestamptz, value double precision, flags smallint, received timestamptz
-) ON COMMIT DELETE ROWS
+) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS stage_latest (LIKE stage_readings) ON COMMIT DELETE ROWS
+
+-- name: copy_readings
+-- Straight into the series: half the work of the way over the stage, but a single row that is there already ends it.
+COPY readings (device_key, metric, time, value, flags, received) FROM STDIN (FORMAT binary)
 
 -- name: copy_stage
 COPY stage_readings (device_key, metric, time, value, flags, received) FROM STDIN (FORMAT binary)
@@ -13,12 +19,13 @@ INSERT INTO readings (device_key, metric, time, value, flags, received)
 SELECT device_key, metric, time, value, flags, received FROM stage_readings
 ON CONFLICT (device_key, metric, time) DO NOTHING
 
+-- name: copy_latest
+COPY stage_latest (device_key, metric, time, value, flags, received) FROM STDIN (FORMAT binary)
+
 -- name: upsert_latest
--- Rows come sorted by key, so that two writers cannot wait for each other.
+-- Rows were copied in the order of their key, so that two writers cannot wait for each other.
 INSERT INTO latest (device_key, metric, time, value, flags, received)
-SELECT device_key, metric, to_timestamp(time), value, flags, %(received)s
-FROM unnest(%(device_key)s::int[], %(metric)s::smallint[], %(time)s::float8[], %(value)s::float8[],
-            %(flags)s::smallint[]) AS new (device_key, metric, time, value, flags)
+SELECT device_key, metric, time, value, flags, received FROM stage_latest
 ON CONFLICT (device_key, metric) DO UPDATE
 SET time = excluded.time, value = excluded.value, flags = excluded.flags, received = excluded.received
 WHERE latest.time < excluded.time
