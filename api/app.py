@@ -14,7 +14,9 @@ from api.auth.accounts import Accounts
 from api.auth.routes import router as auth_router
 from api.auth.throttle import Throttle
 from api.auth.tokens import Tokens
+from api.devices.discovered import router as discovered_router
 from api.devices.routes import router as devices_router
+from api.ingest_door.routes import router as ingest_door_router
 from api.middleware import Envelope, RequestMetrics
 from api.residents.routes import router as residents_router
 from api.residents.vitals import router as vitals_router
@@ -30,7 +32,10 @@ ROUTERS = (
     auth_router,
     residents_router,
     vitals_router,
+    # Before the devices: `discovered` is no device's id.
+    discovered_router,
     devices_router,
+    ingest_door_router,
     alerts_router,
     services_router,
     users_router,

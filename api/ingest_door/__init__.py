@@ -1,0 +1,1 @@
+"""The door for vendors' clouds: signed batches of messages."""

@@ -1,0 +1,68 @@
+"""The route of vendors' clouds: no account, a signature over the body instead."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Path, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+
+from api.deps import API, PUBLIC
+from api.ingest_door import service
+from api.ingest_door.schemas import IdempotencyKey, Taken, VendorBatch
+from api.state import State
+from core.ids import SITE_PATTERN
+
+router = APIRouter(prefix=API, tags=["devices"])
+
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": VendorBatch.model_json_schema(ref_template="#/$defs/{model}")}},
+    }
+}
+
+
+async def _raw_body(request: Request) -> bytes:
+    # The bytes as they were signed; the size is bounded before they arrive here.
+    return await request.body()
+
+
+@router.post(
+    "/ingest/{site}",
+    summary="厂商云推送 · Messages from a vendor's cloud",
+    status_code=202,
+    # Not for accounts: the signature is the rule, checked before anything of the body is looked at.
+    dependencies=[PUBLIC],
+    responses={
+        200: {"model": Taken, "description": "重复请求 · The same request again; nothing was added"},
+        401: {"description": "签名无效 · The key or the signature is not right"},
+    },
+    openapi_extra=_BODY,
+)
+def take_messages(
+    site: Annotated[str, Path(pattern=f"^{SITE_PATTERN}$", description="机构代码 · the institution's code")],
+    state: State,
+    response: Response,
+    body: Annotated[bytes, Depends(_raw_body)],
+    key: Annotated[str, Header(alias="X-Anhu-Key", pattern="^[a-z0-9]{16}$", description="the key's id")],
+    signature: Annotated[
+        str, Header(alias="X-Anhu-Signature", max_length=512, description="t=<unix>,v1=<hex hmac-sha256 of t.body>")
+    ],
+    request: Annotated[IdempotencyKey | None, Header(alias="Idempotency-Key")] = None,
+) -> Taken:
+    """Takes a batch in for good: 202 once it is committed. Sent again, it is answered 200 and not doubled.
+
+    What each message says is checked as if the device had sent it by MQTT, a moment later and in the background.
+    """
+    shown = service.Presented(site, key, signature, body)
+    institution = service.authenticate(state.pool, state.clock, state.settings.require_device_key(), shown)
+    try:
+        batch = VendorBatch.model_validate_json(body)
+    except ValidationError as error:
+        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in error.errors()]) from error
+    taken = service.take_in(state.pool, state.clock, institution, shown, batch, request)
+    if taken.duplicate:
+        response.status_code = 200
+    return taken
