@@ -128,24 +128,25 @@ class Writer:
             return batch
         kept = []
         for one in batch:
-            if one.clock_digest is not None and one.device is not None:
-                if not self._is_news(tx, one, one.device.key):
-                    counts.duplicate += one.items
-                    continue
+            known = one.clock_digest is not None and one.device is not None
+            if known and not self._is_news(tx, one):
+                counts.duplicate += one.items
+                continue
             kept.append(one)
         return kept
 
-    def _is_news(self, tx: Transaction, one: Interpreted, device_key: int) -> bool:
+    def _is_news(self, tx: Transaction, one: Interpreted) -> bool:
+        assert one.device is not None  # noqa: S101 -- narrowing for the type checker
         if one.via is not None:
-            return self._foreign.is_news(tx, one, device_key)
+            return self._foreign.is_news(tx, one, one.device.key)
         received = from_unix(one.message.received)
         return bool(
-            tx.run("ingest.claim_clock_fault", device_key=device_key, digest=one.clock_digest, received=received)
+            tx.run("ingest.claim_clock_fault", device_key=one.device.key, digest=one.clock_digest, received=received)
         )
 
     def _write_foreign(self, tx: Transaction, batch: Sequence[Interpreted], counts: Counts) -> None:
         """Whom gateways told of, and which of their states are news."""
-        if not any(one.foreign_path is not None for one in batch):
+        if not any(one.foreign_path is not None or one.changes is not None for one in batch):
             return
         for one, due in self._foreign.write_sightings(tx, batch):
             _insert_rejection(tx, one, due)
@@ -202,12 +203,9 @@ class Writer:
             seen=None if one.via is not None and one.message.retain else from_unix(one.message.received),
         )
         if not status.online:
-            word = one.foreign_path.partition("/")[0] if one.foreign_path is not None else None
-            tx.run(
-                "adapters.silence_children",
-                gateway=status.device_key,
-                adapter=adapters.canonical(word) if word else None,
-            )
+            # A bridge that ends takes along what it speaks for; a gateway that ends, everything behind it.
+            word = (one.foreign_path or "").partition("/")[0]
+            tx.run("adapters.silence_children", gateway=status.device_key, adapter=adapters.canonical(word))
         counts.stored += 1
 
     def _write_readings(self, tx: Transaction, rows: Rows, counts: Counts, *, staged: bool) -> None:
@@ -258,7 +256,7 @@ class Writer:
         heard = [
             (one.device, _sample_time(one))
             for one in batch
-            if one.device is not None and one.status is None and one.items and not one.message.retain
+            if one.device is not None and not one.message.retain and _is_sample(one)
         ]
         due = self._seen.due(clean, heard, now)
         if due:
@@ -270,6 +268,11 @@ class Writer:
                 received=from_unix(now),
             )
         return list(due), now
+
+
+def _is_sample(one: Interpreted) -> bool:
+    """Whether the device itself was heard. A status alone is noted where it is written; a gateway speaks for others."""
+    return bool(one.readings or one.sightings) or (one.status is None and one.items > 0)
 
 
 def _sample_time(one: Interpreted) -> float:

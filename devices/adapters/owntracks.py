@@ -44,7 +44,7 @@ class OwnTracks:
                 return [Sample(name, t=t, metrics=base.given({"steps": _step_count(message)}))]
             case "encrypted":
                 raise Rejected("encrypted", "switch payload encryption off; the connection is encrypted by TLS")
-            case kind if kind in _OTHERS:
+            case str(kind) if kind in _OTHERS:
                 return []
             case _:
                 raise Rejected("unknown_type", str(message.get("_type"))[:64])
