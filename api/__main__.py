@@ -17,15 +17,11 @@ from core.settings import Settings, load_settings
 GRACE_SECONDS = 8
 
 
-def main(settings: Settings | None = None) -> int:
-    """Serve until told to stop; returns the exit code (2 for settings that do not do)."""
-    try:
-        settings = settings or load_settings()
-        configure("api", level=settings.log_level, json=settings.log_json)
-        app = create_app(settings, SystemClock())
-    except Misconfigured as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+def main(settings: Settings | None = None) -> None:
+    """Serve until told to stop. Raises Misconfigured when a key or the database URL is not set."""
+    settings = settings or load_settings()
+    configure("api", level=settings.log_level, json=settings.log_json)
+    app = create_app(settings, SystemClock())
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -45,8 +41,10 @@ def main(settings: Settings | None = None) -> int:
         signal.signal(stop, lambda *_: None)
     get("api").info("listening", host=settings.api_host, port=settings.api_port)
     server.run()
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        main()
+    except Misconfigured as error:
+        sys.exit(str(error))
