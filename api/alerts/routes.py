@@ -286,4 +286,4 @@ def delete_notification_channel(channel_id: UUID, caller: Caller, tx: Tx, audit:
 
 def _channel(row: dict[str, object]) -> Channel:
     owner = "account" if row["user_id"] else "contact" if row["contact_id"] else "desk"
-    return Channel(**row, owner=owner)  # type: ignore[arg-type]
+    return Channel(**row, owner=owner)  # type: ignore[arg-type]  # a row's columns, checked by pydantic

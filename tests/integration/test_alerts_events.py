@@ -139,7 +139,7 @@ def test_pain_40_a_crash_at_any_statement_leaves_all_or_nothing(
             else:
                 break
         for table in ("alerts", "alert_entries", "escalation_steps", "outbox"):
-            left = base.rows(f"SELECT 1 FROM {table}")  # noqa: S608 -- the names stand above
+            left = base.rows(f"SELECT 1 FROM {table}")
             assert not left, f"{table} after statement {statement}"
         assert base.rows("SELECT 1 FROM events WHERE handled_at IS NULL")
     assert 10 < count[0] < statement < 99

@@ -21,6 +21,7 @@ from core.metrics import BY_CODE
 from db.feed import MotionColumns, ReadingColumns, append
 from db.pool import Pool
 from db.tenant import service_transaction
+from tests.contract.detector_drivers import fall_signal
 from tests.fixtures.world import World
 from tests.integration.alerts_kit import Database
 from tests.integration.test_alerts_events import Killed, killed_at
@@ -224,34 +225,33 @@ def test_personal_limits_apply_and_go(
     assert len(base.rows("SELECT 1 FROM alerts")) == 1
 
 
-def test_motion_windows_reach_the_fall_detector(
+def test_a_fall_in_motion_windows_becomes_a_critical_alert(
     base: Database, world: World, pool: Pool, clock: ManualClock, make_pool_for: Callable[[str], Pool]
 ) -> None:
-    """A window is fetched by its key; an impact after free fall, then stillness on the floor, is a fall alert."""
+    """Windows are fetched by their keys, and the alert goes to whoever wore the band at the time of the impact."""
     follower = started(pool, clock)
     hz, t0 = 50.0, clock.time() - 20
-    samples = np.tile([0.0, 0.0, 1.0], (1000, 1))
-    samples[400:420] = 0.05  # free fall
-    samples[420:424] = [2.5, 2.5, 4.5]  # the floor
-    samples[424:440] = [0.8, 0.4, 0.9]
-    samples[440:] = [1.0, 0.05, 0.02]  # lying still
-    counts = np.round(samples / 0.001).astype("<i2").tobytes()
+    samples = fall_signal(np.random.default_rng(0), hz)
     band = world.a.devices[0].key
-    base.rows(
-        "INSERT INTO motion_windows (device_key, time, hz, scale, counts, received) VALUES (%s, %s, %s, %s, %s, %s)",
-        band, from_unix(t0), hz, 0.001, counts, clock.now(),
-    )  # fmt: skip
-    seen: list[tuple[int, float]] = []
-    follower._detectors.falls._observer = lambda device, _time, score: seen.append((device, score))
+    starts = [t0 + start / hz for start in range(0, len(samples), 100)]
+    for n, start in enumerate(starts):
+        counts = np.round(samples[100 * n : 100 * n + 100] / 0.001).astype("<i2").tobytes()
+        base.rows(
+            "INSERT INTO motion_windows (device_key, time, hz, scale, counts, received)"
+            " VALUES (%s, %s, %s, %s, %s, %s)",
+            band, from_unix(start), hz, 0.001, counts, clock.now(),
+        )  # fmt: skip
     with service_transaction(make_pool_for("ingest")) as tx:
-        append(tx, MotionColumns(np.array([band], np.int32), np.array([t0])), clock.now())
+        append(tx, MotionColumns(np.full(len(starts), band, np.int32), np.array(starts)), clock.now())
     run(follower)
     clock.advance(10)
     follower.tick()
-    assert [device for device, _ in seen] == [band] * len(seen)
-    assert seen
-    fell = any(score >= 0.5 for _, score in seen)
-    assert bool(base.rows("SELECT 1 FROM alerts WHERE type = 'fall'")) is fell
+    alert = base.alert()
+    assert (alert["type"], alert["severity"], alert["resident_id"]) == ("fall", "critical", world.a.residents[0])
+    again = started(pool, clock)
+    again.tick()
+    assert base.alert()["occurrences"] == 1, "found once, though restarted"
+    assert len(base.rows("SELECT 1 FROM escalation_steps")) == 6
 
 
 def test_bindings_are_looked_up_as_a_slow_twin_would() -> None:
