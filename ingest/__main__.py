@@ -20,11 +20,12 @@ from db.tenant import service_transaction
 from ingest.batch import MessageQueue
 from ingest.commander import send_waiting
 from ingest.directory import DirectoryKeeper
+from ingest.inbox import Inbox
 from ingest.metrics import IngestMetrics
 from ingest.mqtt import Subscriber, parse_broker_url
 from ingest.persist import Writer
 from ingest.pipeline import Lane
-from ingest.topics import subscriptions
+from ingest.topics import gateway_subscriptions, subscriptions
 
 log = logging.get(__name__)
 
@@ -50,21 +51,24 @@ class Ingester:
         self._metrics = IngestMetrics()
         self._stop = threading.Event()
         self._commands_due = threading.Event()
+        self._inbox_due = threading.Event()
         self._subscribers: list[Subscriber] = []
 
     def run(self) -> None:
         """Work until `stop`; everything uncommitted stays with the broker."""
         self._directory.refresh(force=True)
         work = [
-            *self._make_lane("events", events=True, size_max=EVENT_BATCH_MAX, linger_seconds=0.0),
-            *self._make_lane("gateways", events=True, size_max=EVENT_BATCH_MAX, linger_seconds=0.0),
-            ("inbox", self._empty_inbox),
+            *self._make_lane("events", subscriptions(events=True), size_max=EVENT_BATCH_MAX),
             *self._make_lane(
                 "telemetry",
-                events=False,
+                subscriptions(events=False),
                 size_max=BATCH_MESSAGES_MAX,
                 linger_seconds=self._settings.batch_linger_ms / 1000,
             ),
+            # A gateway tells of smoke and of the temperature in the same words: its lane is neither of the two, so
+            # that it waits behind no telemetry, and no press waits behind it.
+            *self._make_lane("gateways", gateway_subscriptions(), size_max=EVENT_BATCH_MAX),
+            ("inbox", self._make_inbox()),
             ("listen", self._listen),
             ("commands", self._send_commands),
             ("heartbeat", self._beat),
@@ -83,18 +87,19 @@ class Ingester:
         """Ask every thread to end."""
         self._stop.set()
         self._commands_due.set()
+        self._inbox_due.set()
 
     def _make_lane(
-        self, name: str, *, events: bool, size_max: int, linger_seconds: float
+        self, name: str, topics: list[str], *, size_max: int, linger_seconds: float = 0.0
     ) -> list[tuple[str, Callable[[], None]]]:
         metrics = self._metrics.lane(name)
         queue = MessageQueue(self._clock, messages_max=limits.INFLIGHT_MESSAGES_MAX, bytes_max=QUEUE_BYTES_MAX)
         metrics.waiting.set_function(lambda: len(queue))
-        suffix = "-events" if events else ""
+        suffix = "" if name == "telemetry" else f"-{name}"
         subscriber = Subscriber(
             self._address,
             client_id=self._settings.mqtt_client_id + suffix,
-            topics=subscriptions(events=events),
+            topics=topics,
             queue=queue,
             clock=self._clock,
             on_connection=metrics.connected.set,
@@ -113,17 +118,28 @@ class Ingester:
         self._subscribers.append(subscriber)
         return [
             (f"{name} broker", lambda: subscriber.run(self._stop)),
-            (f"{name} lane", lambda: (lane.run if events else lane.run_overlapped)(self._stop)),
+            (f"{name} lane", lambda: (lane.run if suffix else lane.run_overlapped)(self._stop)),
         ]
+
+    def _make_inbox(self) -> Callable[[], None]:
+        inbox = Inbox(
+            Writer(self._database_url, self._clock),
+            directory=self._directory.current,
+            refresh_directory=self._directory.refresh,
+            metrics=self._metrics.lane("inbox"),
+        )
+        return lambda: inbox.run(self._inbox_due, self._stop)
 
     def _listen(self) -> None:
         def wake(channel: str, _payload: str) -> None:
             if channel == "anhu_device":
                 self._directory.mark_stale()
+            elif channel == "anhu_inbox":
+                self._inbox_due.set()
             else:
                 self._commands_due.set()
 
-        listen(self._database_url, "ingest", ("anhu_device", "anhu_command"), wake, self._stop)
+        listen(self._database_url, "ingest", ("anhu_device", "anhu_command", "anhu_inbox"), wake, self._stop)
 
     def _send_commands(self) -> None:
         publish = self._subscribers[1].publish
