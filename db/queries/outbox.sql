@@ -56,7 +56,3 @@ WHERE id = %(id)s AND state = 'pending' AND attempts = %(attempts)s
 
 -- name: contact_user
 SELECT user_id FROM contacts WHERE id = %(id)s
-
--- name: of_alert
-SELECT id, recipient, recipient_name, channel_kind, state, attempts, last_error, created_at, sent_at, message
-FROM outbox WHERE alert_id = %(alert_id)s ORDER BY created_at, id
