@@ -79,7 +79,12 @@ def _add_tools() -> None:
     everything = wanted in ("--help", "-h")
     if everything or wanted == "simulate":
         app.command()(importlib.import_module("simulators.__main__").simulate)
-    for name, module in (("admin", "cli.admin"), ("evaluate", "cli.evaluate"), ("bench", "bench.commands")):
+    for name, module in (
+        ("admin", "cli.admin"),
+        ("devices", "cli.devices"),
+        ("evaluate", "cli.evaluate"),
+        ("bench", "bench.commands"),
+    ):
         if everything or wanted == name:
             app.add_typer(importlib.import_module(module).app, name=name)
 
