@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -25,6 +26,7 @@ SITE = "demo"
 SEED = 1
 RESIDENTS = 10
 LIVING = 8
+BOUND_DAYS = 30
 """The last two have devices that nobody plays: for trying `anhu simulate` beside the demo."""
 PAGER_PORT_OFFSET = 10
 
@@ -178,4 +180,11 @@ def _seed_person(
             model="Anhu simulator",
             position="wrist" if device.worn else "",
         )
-        registry.bind(tx, clock, institution_id=institution, device_key=made.key, resident_id=resident)
+        registry.bind(
+            tx,
+            clock,
+            institution_id=institution,
+            device_key=made.key,
+            resident_id=resident,
+            at=clock.now() - timedelta(days=BOUND_DAYS),
+        )

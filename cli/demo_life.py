@@ -160,7 +160,7 @@ class Caregiver:
 
 TOLD = {
     "opened": "🔴 报警 alert   ",
-    "occurrence": "🔁 再次 again   ",
+    "occurred": "🔁 再次 again   ",
     "acknowledged": "🟡 响应 answered",
     "arrived": "🟢 到场 on site ",
     "resolved": "✅ 解除 resolved",
