@@ -17,6 +17,14 @@ SCALE = 1.0 / 2048.0
 FULL_SCALE_G = 16.0
 BEFORE_SECONDS, AFTER_SECONDS = 20.0, 60.0
 
+# Blows of a fall: (earliest, latest) s after the impact, (least, most) share of its peak, width in s.
+_BLOWS = (
+    (0.0, 0.0, 1.0, 1.0, 0.026),
+    (0.07, 0.12, 0.5, 0.8, 0.028),
+    (0.15, 0.22, 0.3, 0.6, 0.03),
+    (0.4, 0.7, 0.1, 0.25, 0.04),
+)
+
 Samples = NDArray[np.float64]
 
 _ARM_DOWN = np.array([-0.93, 0.25, 0.22])
@@ -63,17 +71,21 @@ def fall_samples(rng: np.random.Generator) -> tuple[Samples, Samples]:
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     # Support is lost, then weight comes back with the blow.
     falling = np.clip((t + dip_seconds) / dip_seconds, 0.0, 1.0) * (t < 0)
-    weight = 1.0 - rng.uniform(0.6, 0.8) * np.sin(np.pi * np.sqrt(falling)) ** 2
+    weight = 1.0 - rng.uniform(0.3, 0.55) * np.sin(np.pi * np.sqrt(falling)) ** 2
     signal = direction * weight[:, None]
     walking = _smoothstep(-(t + dip_seconds) / 0.3)[:, None]
     signal += walking * (_walk(rng, t) - _unit(_ARM_DOWN))
-    peak = rng.uniform(3.2, 5.0)
-    for delay, share, width in ((0.0, 1.0, 0.022), (rng.uniform(0.14, 0.3), rng.uniform(0.3, 0.5), 0.03)):
-        axis = _unit(lying + rng.normal(0.0, 0.35, 3))
+    # The arm reaches for a hold; hip, hand and elbow strike one after another; then the body settles.
+    flailing = np.exp(-0.5 * ((t + 0.2) / 0.16) ** 2)
+    signal += flailing[:, None] * _smooth_noise(rng, n, 0.4, 5)
+    peak = rng.uniform(4.2, 6.5)
+    for low, high, least, most, width in _BLOWS:
+        delay, share = rng.uniform(low, high), rng.uniform(least, most)
+        axis = _unit(lying + rng.normal(0.0, 0.5, 3))
         signal += peak * share * np.exp(-0.5 * ((t - delay) / width) ** 2)[:, None] * axis
-    ringing = np.where(t >= 0, np.exp(-np.maximum(t, 0.0) / 0.22), 0.0)
-    settling = np.where(t >= 0, np.exp(-np.maximum(t, 0.0) / 0.8), 0.0)
-    signal += ringing[:, None] * _smooth_noise(rng, n, 0.45, 2) + settling[:, None] * _smooth_noise(rng, n, 0.12, 7)
+    ringing = np.where(t >= 0, np.exp(-np.maximum(t, 0.0) / 0.15), 0.0)
+    settling = np.where(t >= 0, np.exp(-np.maximum(t, 0.0) / 0.5), 0.0)
+    signal += ringing[:, None] * _smooth_noise(rng, n, 0.9, 2) + settling[:, None] * _smooth_noise(rng, n, 0.45, 6)
     breathing = 0.005 * np.sin(2 * np.pi * 0.33 * t) * (t > 2.0)
     signal += breathing[:, None] * lying + rng.normal(0.0, 0.006, (n, 3))
     return np.clip(signal, -FULL_SCALE_G, FULL_SCALE_G), lying
