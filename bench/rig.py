@@ -34,12 +34,21 @@ LOAD_USER = "anhu-load"
 class Rig:
     """The parts of one bench, as a context manager; what it made in temporary places is removed at the end."""
 
-    def __init__(self, clock: Clock, *, broker: str, database_url: str | None, data_dir: Path | None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        broker: str,
+        database_url: str | None,
+        data_dir: Path | None,
+        mosquitto: type[MosquittoBroker] = MosquittoBroker,
+    ) -> None:
         self.clock = clock
         self.notes: list[str] = []
         self.site = f"bench-{secrets.token_hex(4)}"
         self.password = secrets.token_urlsafe(18)
         self._given_url = database_url
+        self._mosquitto = mosquitto
         self._temporary = data_dir is None
         self.data_dir = Path(tempfile.mkdtemp(prefix="anhu-bench-")) if data_dir is None else data_dir.resolve()
         self.data_dir.mkdir(parents=True, exist_ok=True)
@@ -142,7 +151,7 @@ class Rig:
             except Misconfigured:
                 self.notes.append("mosquitto is not installed: measured with the built-in rumqttd instead")
             else:
-                return MosquittoBroker(self.data_dir, self.clock, port=free_port())
+                return self._mosquitto(self.data_dir, self.clock, port=free_port())
         elif kind != "rumqttd":
             raise Misconfigured(f"there is no broker {kind!r}; choose mosquitto or rumqttd")
         return RumqttdBroker(self.data_dir, self.clock, port=free_port())

@@ -108,7 +108,7 @@ class Ingester:
             queue,
             Writer(self._database_url, self._clock),
             directory=self._directory.current,
-            refresh_directory=self._directory.refresh,
+            refresh_directory=self._directory.refresh_or_raise,
             acknowledge=subscriber.acknowledge,
             metrics=metrics,
             clock=self._clock,
@@ -125,7 +125,7 @@ class Ingester:
         inbox = Inbox(
             Writer(self._database_url, self._clock),
             directory=self._directory.current,
-            refresh_directory=self._directory.refresh,
+            refresh_directory=self._directory.refresh_or_raise,
             metrics=self._metrics.lane("inbox"),
         )
         return lambda: inbox.run(self._inbox_due, self._stop)

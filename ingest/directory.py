@@ -28,14 +28,23 @@ class DirectoryKeeper:
         self._directory = Directory({}, {})
 
     def current(self) -> Directory:
-        """The snapshot, loaded anew first if the registry has changed since."""
+        """The snapshot, loaded anew first if the registry has changed since. Raises Unavailable before the first."""
         if self._stale.is_set():
             self.refresh(force=True)
+        if self._loaded_at == float("-inf"):
+            raise Unavailable("the device registry has not been read yet")
         return self._directory
 
     def mark_stale(self) -> None:
         """The registry changed."""
         self._stale.set()
+
+    def refresh_or_raise(self) -> bool:
+        """As `refresh`, but raises Unavailable where the registry could not be asked: then nobody is a stranger."""
+        done = self.refresh()
+        if not done and self._stale.is_set():
+            raise Unavailable("the device registry cannot be read")
+        return done
 
     def refresh(self, *, force: bool = False) -> bool:
         """Load it again unless that was just done; whether it was. An absent database leaves the old snapshot."""

@@ -91,7 +91,8 @@ class Lane:
         while not stop.is_set():
             if not (messages := self._take()):
                 continue
-            batch = self.prepare(messages)
+            if (batch := self._prepare(messages, stop)) is None:
+                break
             while not stop.is_set():
                 with contextlib.suppress(queue.Full):
                     ready.put(batch, timeout=0.5)
@@ -113,10 +114,24 @@ class Lane:
 
     def process(self, messages: Sequence[Message], stop: threading.Event) -> None:
         """Interpret, commit, acknowledge."""
-        self.finish(self.prepare(messages), stop)
+        if (batch := self._prepare(messages, stop)) is not None:
+            self.finish(batch, stop)
+
+    def _prepare(self, messages: Sequence[Message], stop: threading.Event) -> Batch | None:
+        """Interpret, waiting while nobody can say which devices there are; None when told to stop before."""
+        while True:
+            try:
+                return self.prepare(messages)
+            except Unavailable as error:
+                log.warning("registry away, nothing is judged", error=str(error), waiting=len(self._queue))
+            if stop.wait(RETRY_SECONDS_MIN * random.uniform(2.0, 6.0)):  # noqa: S311 -- jitter, not a secret
+                return None
 
     def prepare(self, messages: Sequence[Message]) -> Batch:
-        """Interpret: columns of the flawless, each other message by itself."""
+        """Interpret: columns of the flawless, each other message by itself.
+
+        Raises Unavailable where a device is not known and the registry cannot be asked whether it is new.
+        """
         directory = self._directory()
         clean, rest = self._reader.read(messages, directory)
         singles = _interpret_all(rest, directory)
