@@ -71,13 +71,13 @@ def fall_samples(rng: np.random.Generator) -> tuple[Samples, Samples]:
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     # Support is lost, then weight comes back with the blow.
     falling = np.clip((t + dip_seconds) / dip_seconds, 0.0, 1.0) * (t < 0)
-    weight = 1.0 - rng.uniform(0.3, 0.55) * np.sin(np.pi * np.sqrt(falling)) ** 2
+    weight = 1.0 - rng.uniform(0.4, 0.65) * np.sin(np.pi * np.sqrt(falling)) ** 2
     signal = direction * weight[:, None]
     walking = _smoothstep(-(t + dip_seconds) / 0.3)[:, None]
     signal += walking * (_walk(rng, t) - _unit(_ARM_DOWN))
     # The arm reaches for a hold; hip, hand and elbow strike one after another; then the body settles.
     flailing = np.exp(-0.5 * ((t + 0.2) / 0.16) ** 2)
-    signal += flailing[:, None] * _smooth_noise(rng, n, 0.4, 5)
+    signal += flailing[:, None] * _smooth_noise(rng, n, 0.3, 5)
     peak = rng.uniform(4.2, 6.5)
     for low, high, least, most, width in _BLOWS:
         delay, share = rng.uniform(low, high), rng.uniform(least, most)

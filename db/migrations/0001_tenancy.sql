@@ -170,6 +170,15 @@ SELECT protect_tenant_table('residents', '{anhu_ingest,anhu_alerts,anhu_jobs,anh
 GRANT SELECT, INSERT, UPDATE ON residents TO anhu_api, anhu_admin;
 GRANT SELECT ON residents TO anhu_alerts, anhu_jobs;
 
+-- Where to go, as staff say it: 1号楼 2层 203室.
+CREATE FUNCTION place_text(building text, floor text, room text, address text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN concat_ws(' ',
+    CASE WHEN building ~ '^[0-9]+$' THEN building || '号楼' ELSE nullif(building, '') END,
+    CASE WHEN floor ~ '^-?[0-9]+$' THEN floor || '层' ELSE nullif(floor, '') END,
+    CASE WHEN room ~ '^[0-9]+$' THEN room || '室' ELSE nullif(room, '') END,
+    nullif(address, ''));
+
 CREATE TABLE contacts (
     id             uuid PRIMARY KEY,
     institution_id uuid NOT NULL,

@@ -56,8 +56,7 @@ ORDER BY opened_at
 -- name: subject_at
 -- Whom a device served at a time, and where.
 SELECT d.key AS device_key, d.institution_id, d.id AS device_id, d.name AS device_name, b.room,
-       r.id AS resident_id, concat_ws(' ', nullif(r.building, ''), nullif(r.floor, ''), nullif(r.room, ''),
-                                      nullif(r.address, '')) AS resident_place
+       r.id AS resident_id, place_text(r.building, r.floor, r.room, r.address) AS resident_place
 FROM devices d
 LEFT JOIN bindings b ON b.device_key = d.key AND b.bound_from <= %(at)s AND (b.bound_to IS NULL OR b.bound_to > %(at)s)
 LEFT JOIN residents r ON r.id = b.resident_id
@@ -158,6 +157,5 @@ ORDER BY time
 
 -- name: places
 -- Where a finding belongs: residents by their key.
-SELECT r.key, r.id, r.institution_id, concat_ws(' ', nullif(r.building, ''), nullif(r.floor, ''), nullif(r.room, ''),
-                                                nullif(r.address, '')) AS place
+SELECT r.key, r.id, r.institution_id, place_text(r.building, r.floor, r.room, r.address) AS place
 FROM residents r WHERE r.key = ANY(%(keys)s)

@@ -50,7 +50,7 @@ def test_press_becomes_a_signed_page(
     text = phone.bodies()[0]["message"]
     assert "张老a1" in text["title"]
     assert text["body"].index("紧急呼叫") < text["body"].index("SOS pressed")
-    assert "2 201" in text["place"]
+    assert "2层 201室" in text["place"]
     assert base.timeline(alert["id"]) == ["opened", "paged", "delivered"]
 
 

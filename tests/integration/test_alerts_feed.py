@@ -79,7 +79,7 @@ def test_low_oxygen_becomes_one_alert_and_clears_by_note_only(
     alert = base.alert()
     assert (alert["type"], alert["resident_id"], alert["source"]) == ("spo2_low", world.a.residents[0], "detector")
     assert alert["evidence"]["detector"] == "vitals"
-    assert alert["place"] == "2 201"
+    assert alert["place"] == "2层 201室"
     send(band, 97, 120)
     run(follower)
     assert base.alert()["state"] == "open"
