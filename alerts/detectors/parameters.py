@@ -159,7 +159,9 @@ SILENCE_HIGH_AFTER = _p(25 * 3600, "s", f"{_LINK}: the longest; nobody lets a de
 
 # Falls. The lengths follow the course of a fall: about a second of losing balance, an impact, seconds on the ground.
 FALL_RATE = _p(20, "Hz", "lowest usual rate of the recorded sets; every stream is resampled to it")
-FALL_TRIGGER = _p(1.35, "g", "weakest impact looked at; below any found fall's peak, above walking's ripple")
+FALL_TRIGGER = _p(
+    1.35, "g", "weakest impact looked at; below the weakest recorded fall's peak, above the ripple of quiet walking"
+)
 FALL_PEAK_APART = _p(0.6, "s", "half width of the neighbourhood in which an impact must be the largest")
 FALL_BEFORE = _p(3.0, "s", "context before the impact: activity, posture, loss of balance")
 FALL_AFTER = _p(4.0, "s", "context after it: posture, stillness; also the delay of the decision")
