@@ -63,7 +63,10 @@ class Installation:
         return (self.data_dir.parent / "up.log").read_text(errors="replace")
 
     def pid_of(self, role: str) -> int:
-        return int((self.data_dir / "run" / f"{role}.pid").read_text().split()[0])
+        """Its process; 0 while it is being started again."""
+        path = self.data_dir / "run" / f"{role}.pid"
+        words = path.read_text().split() if path.exists() else []
+        return int(words[0]) if words else 0
 
     def kill_9(self, role: str) -> None:
         os.kill(self.pid_of(role), signal.SIGKILL)
@@ -208,7 +211,7 @@ def test_kill_9_of_ingest_and_alerts_in_the_middle_loses_and_doubles_nothing(hom
     home.kill_9("alerts")
     home.publish(band, "event", {"id": "amid", "t": CLOCK.time(), "type": "sos", "data": {}})
     for role, pid in old.items():
-        until(lambda role=role, pid=pid: home.pid_of(role) != pid, f"{role} started again")
+        until(lambda role=role, pid=pid: home.pid_of(role) not in (0, pid), f"{role} started again")
     until(lambda: open_alerts(staff, resident=band["resident_id"]), "the press that came amid the kills", seconds=40)
     query = {"metric": "steps", "from": iso(now - 700), "to": iso(now), "bucket": "1h"}
 
