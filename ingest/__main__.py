@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import sys
+import sys
 import threading
 from collections.abc import Callable
 
@@ -53,9 +54,10 @@ class Ingester:
         self._commands_due = threading.Event()
         self._inbox_due = threading.Event()
         self._subscribers: list[Subscriber] = []
+        self._failed = False
 
-    def run(self) -> None:
-        """Work until `stop`; everything uncommitted stays with the broker."""
+    def run(self) -> bool:
+        """Work until `stop`; everything uncommitted stays with the broker. False where a thread had failed."""
         self._directory.refresh(force=True)
         work = [
             *self._make_lane("events", subscriptions(events=True), size_max=EVENT_BATCH_MAX),
@@ -73,7 +75,9 @@ class Ingester:
             ("commands", self._send_commands),
             ("heartbeat", self._beat),
         ]
-        threads = [threading.Thread(target=target, name=name, daemon=True) for name, target in work]
+        threads = [
+            threading.Thread(target=self._guard, args=(name, target), name=name, daemon=True) for name, target in work
+        ]
         for thread in threads:
             thread.start()
         log.info("ingest runs", broker=f"{self._address.host}:{self._address.port}")
@@ -82,6 +86,16 @@ class Ingester:
             thread.join(timeout=5)
         self._pool.close()
         log.info("ingest stopped")
+        return not self._failed
+
+    def _guard(self, name: str, target: Callable[[], None]) -> None:
+        """A thread that ends by a mistake of ours takes the process with it: half an ingester would go unnoticed."""
+        try:
+            target()
+        except Exception:
+            log.exception("a thread failed; ingest ends, to be started again", thread=name)
+            self._failed = True
+            self.stop()
 
     def stop(self) -> None:
         """Ask every thread to end."""
@@ -174,7 +188,8 @@ def main() -> None:
     ingester = Ingester(settings, SystemClock())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ingester.stop())
-    ingester.run()
+    if not ingester.run():
+        sys.exit(1)
 
 
 if __name__ == "__main__":
