@@ -20,7 +20,7 @@ UPDATE ingest_keys SET last_used_at = %(now)s
 WHERE id = %(id)s AND (last_used_at IS NULL OR last_used_at < %(now)s - interval '1 minute')
 
 -- name: waiting
-SELECT count(*) AS n FROM (SELECT 1 FROM ingest_inbox LIMIT %(limit)s) AS some
+SELECT count(*) AS n FROM (SELECT 1 FROM ingest_inbox LIMIT %(limit)s) AS few
 
 -- name: claim_request
 INSERT INTO ingest_requests (institution_id, request_id, body_digest, messages, received)
