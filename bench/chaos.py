@@ -215,7 +215,7 @@ def run(rig: Rig, *, seed: int, seconds: float, per_second: float, kill_broker: 
     rig.broker.reload(rig.users)
     ingest = rig.role("ingest", ANHU_MQTT_CLIENT_ID="bench-chaos")
     ingest.start()
-    _await_session(ingest)
+    await_session(ingest)
     base = rig.clock.time() - 3600
     devices = [Device(rig, number, base + number * 40_000 / 1000, per_second) for number in range(DEVICES)]
     chaos = Chaos(rig, ingest, random.Random(seed), kill_broker=kill_broker)  # noqa: S311 -- repeatable
@@ -293,7 +293,7 @@ def _settle(rig: Rig, devices: list[Device], keys: dict[str, int]) -> float:
     return round(time.monotonic() - started, 1)
 
 
-def _await_session(ingest: RoleUnderTest) -> None:
+def await_session(ingest: RoleUnderTest) -> None:
     """Wait until ingest has subscribed, on every lane: what is published before belongs to nobody."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:

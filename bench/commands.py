@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bench import alerts as alerts_bench
 from bench import chaos as chaos_bench
 from bench import ingest as ingest_bench
 from bench.rig import Rig
@@ -63,6 +64,21 @@ def chaos(
     maker = chaos_bench.KeenMosquitto if broker_kill else MosquittoBroker
     with Rig(SystemClock(), broker=broker, database_url=database_url, data_dir=data_dir, mosquitto=maker) as rig:
         figures = chaos_bench.run(rig, seed=seed, seconds=seconds, per_second=rate, kill_broker=broker_kill)
+    _tell(figures, as_json=as_json)
+
+
+@app.command()
+def alerts(
+    seconds: Seconds = 20.0,
+    as_json: Json = False,  # noqa: FBT002 -- an option of a command
+    load: Annotated[int, typer.Option(min=0, help="Messages per second of telemetry beside the presses.")] = 4000,
+    broker: Broker = "mosquitto",
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+) -> None:
+    """From a press to the committed event and to the page, in quiet and beside telemetry."""
+    with Rig(SystemClock(), broker=broker, database_url=database_url, data_dir=data_dir) as rig:
+        figures = alerts_bench.run(rig, seconds=seconds, load_per_s=load)
     _tell(figures, as_json=as_json)
 
 
