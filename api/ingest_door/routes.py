@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from api.deps import API, PUBLIC
+from api.errors import PROBLEM_MEDIA
 from api.ingest_door import service
 from api.ingest_door.schemas import IdempotencyKey, Taken, VendorBatch
 from api.state import State
@@ -16,12 +17,13 @@ from core.ids import SITE_PATTERN
 
 router = APIRouter(prefix=API, tags=["devices"])
 
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": VendorBatch.model_json_schema(ref_template="#/$defs/{model}")}},
-    }
-}
+
+
+def _described_body() -> dict[str, Any]:
+    """The body's schema in one piece: it is read as bytes here, so that FastAPI does not describe it itself."""
+    schema = VendorBatch.model_json_schema()
+    schema["properties"]["messages"]["items"] = schema.pop("$defs")["VendorMessage"]
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 async def _raw_body(request: Request) -> bytes:
@@ -37,9 +39,12 @@ async def _raw_body(request: Request) -> bytes:
     dependencies=[PUBLIC],
     responses={
         200: {"model": Taken, "description": "重复请求 · The same request again; nothing was added"},
-        401: {"description": "签名无效 · The key or the signature is not right"},
+        401: {
+            "description": "签名无效 · The key or the signature is not right",
+            "content": {PROBLEM_MEDIA: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        },
     },
-    openapi_extra=_BODY,
+    openapi_extra=_described_body(),
 )
 def take_messages(
     site: Annotated[str, Path(pattern=f"^{SITE_PATTERN}$", description="机构代码 · the institution's code")],
