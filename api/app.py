@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from api import errors, openapi
+from api import errors, openapi, reference
 from api.alerts.routes import router as alerts_router
 from api.audit.routes import router as audit_router
 from api.auth.accounts import Accounts
@@ -76,6 +76,7 @@ def create_app(settings: Settings, clock: Clock, pool: Pool | None = None) -> Fa
         separate_input_output_schemas=False,
         generate_unique_id_function=openapi.operation_id,
         lifespan=lifespan,
+        docs_url=None,
         redoc_url=None,
     )
     app.state.anhu = AppState(
@@ -92,4 +93,5 @@ def create_app(settings: Settings, clock: Clock, pool: Pool | None = None) -> Fa
         app.include_router(router)
     app.add_middleware(Envelope, clock=clock, metrics=metrics)
     openapi.install(app)
+    reference.install(app)
     return app

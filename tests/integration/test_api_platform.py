@@ -140,10 +140,8 @@ def test_the_description_is_valid_and_complete(api: Api) -> None:
                 assert list(operation["responses"][status]["content"]) == ["application/problem+json"], where
             assert "security" in operation or path in (
                 "/healthz", "/readyz", "/metrics", "/api/v1/auth/token", "/api/v1/auth/refresh", "/api/v1/auth/logout",
+                "/api/v1/ingest/{site}",
             ), where  # fmt: skip
-    docs = api.anonymous.get("/docs")
-    assert docs.status_code == 200
-    assert "cdn.jsdelivr.net" in docs.headers["content-security-policy"]
 
 
 def test_operation_ids_are_short_and_unique(api: Api) -> None:
