@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -39,9 +39,6 @@ RECONNECT_SECONDS_MIN = 0.5
 RECONNECT_SECONDS_MAX = 30.0
 KEEPALIVE_SECONDS = 30
 WAIT_SECONDS = 0.2
-READ_PACKETS_MAX = 512
-"""After so many packets the loop looks for acknowledgements to send, however much there is still to read."""
-
 _PUBACK = b"\x40\x02"
 """Type and length of an acknowledgement, before its packet identifier (MQTT 3.1.1, section 3.4)."""
 
@@ -112,7 +109,6 @@ class Subscriber:
         self._connected = threading.Event()
         self._ended = threading.Event()
         self._acknowledged: deque[tuple[int, bytes]] = deque()
-        self._arrived: list[Message] = []
         self._wake_receiver, self._wake_sender = socket.socketpair()
         for end in (self._wake_receiver, self._wake_sender):
             end.settimeout(0)
@@ -164,17 +160,24 @@ class Subscriber:
         if self._wake_receiver in readable:
             self._wake_receiver.recv(4096)
         if wire in readable or wire.pending():
-            self._read(wire)
+            with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError):
+                self._read(wire)
         if writable:
             wire.flush()
         self._client.loop_misc()
 
     def _read(self, wire: BufferedSocket) -> None:
-        """Packets that are there go to the queue together; a full queue makes us wait."""
-        for _ in range(READ_PACKETS_MAX):
-            if self._client.loop_read() or not wire.pending():
+        """Publications that are here go to the queue together; a full queue makes us wait. The rest is for paho."""
+        if not wire.fill():
+            self._client.loop_read()  # finds the end of the stream by itself
+            return
+        arrived: list[Message] = []
+        while True:
+            now, connection = self._clock.time(), self._connection
+            for topic, payload, qos, mid, retain, duplicate in wire.publications():
+                arrived.append(Message(_text(topic), payload, qos, mid, now, connection, retain, duplicate))
+            if not wire.has_packet() or self._client.loop_read():
                 break
-        arrived, self._arrived = self._arrived, []
         if arrived:
             self._queue.put_many(arrived)
 
@@ -219,7 +222,6 @@ class Subscriber:
             client.tls_set_context(ssl.create_default_context(cafile=ca))
         client.on_connect = self._handle_connect
         client.on_disconnect = self._handle_disconnect
-        client.on_message = self._handle_message
         client.on_socket_register_write = self._wake
         return client
 
@@ -236,27 +238,17 @@ class Subscriber:
     def _handle_disconnect(self, *_: Any) -> None:
         self._ended.set()
 
-    def _handle_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            topic = repr(message._topic)
-        self._arrived.append(
-            Message(
-                topic,
-                bytes(message.payload),
-                message.qos,
-                message.mid,
-                self._clock.time(),
-                self._connection,
-                message.retain,
-                message.dup,
-            )
-        )
-
     def _lost(self) -> None:
         if self._connected.is_set():
             self._connected.clear()
             gone = self._queue.discard_connection(self._connection)
             log.warning("connection to the broker ended", client=self._client_id, will_come_again=gone)
         self._on_connection(0)
+
+
+def _text(topic: bytes) -> str:
+    """A topic that is not UTF-8 fits no pattern; it is told as it came."""
+    try:
+        return topic.decode()
+    except UnicodeDecodeError:
+        return repr(topic)
