@@ -33,6 +33,8 @@ QUEUE_BYTES_MAX = 64 * 1024 * 1024
 BATCH_MESSAGES_MAX = 1_000
 EVENT_BATCH_MAX = 50
 HEARTBEAT_SECONDS = 5.0
+STOP_SECONDS = 2.5
+"""What has not ended by then ends with the process: uncommitted messages are the broker's again."""
 SWITCH_SECONDS = 0.0002
 """How long a busy thread may keep the others waiting. The committing thread returns to Python some thirty times a
 batch; at Python's own 5 ms the network thread would make it wait longer than the database does."""
@@ -81,9 +83,10 @@ class Ingester:
             thread.start()
         log.info("ingest runs", broker=f"{self._address.host}:{self._address.port}")
         self._stop.wait()
+        deadline = self._clock.monotonic() + STOP_SECONDS
         for thread in threads:
-            thread.join(timeout=5)
-        self._pool.close()
+            thread.join(timeout=max(0.0, deadline - self._clock.monotonic()))
+        self._pool.close(timeout=0.5)
         log.info("ingest stopped")
         return not self._failed
 
