@@ -60,7 +60,8 @@ class Overheard:
 def overhear(broker: BrokerAddress, site: str, seconds: float, clock: Clock) -> Overheard:
     """Listen for so long, beside everybody else: nothing is acknowledged in anybody's place. Raises Unavailable."""
     heard = Overheard()
-    refused: list[str] = []
+    # rumqttd closes the connection without a word where the password is wrong.
+    answers = ["the connection was closed without an answer"]
     client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv311, reconnect_on_failure=False)
     if broker.username is not None:
         client.username_pw_set(broker.username, broker.password)
@@ -68,9 +69,8 @@ def overhear(broker: BrokerAddress, site: str, seconds: float, clock: Clock) -> 
         client.tls_set_context(ssl.create_default_context(cafile=str(broker.ca_file) if broker.ca_file else None))
 
     def connected(_client: Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        if reason.is_failure:
-            refused.append(str(reason))
-        else:
+        answers[0] = str(reason) if reason.is_failure else ""
+        if not reason.is_failure:
             client.subscribe(f"{PREFIX}/{site}/#", 0)
 
     def received(_client: Client, _userdata: Any, message: MQTTMessage) -> None:
@@ -85,6 +85,6 @@ def overhear(broker: BrokerAddress, site: str, seconds: float, clock: Clock) -> 
     clock.sleep(seconds)
     client.disconnect()
     client.loop_stop()
-    if refused:
-        raise Unavailable(f"the broker refused the connection: {refused[0]}")
+    if answers[0]:
+        raise Unavailable(f"the broker did not let us in: {answers[0]}")
     return heard

@@ -9,9 +9,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from cli.overhear import overhear
+from core.clock import SystemClock
+from core.errors import Unavailable
 from db.pool import DbRole, Pool
 from db.tenant import service_transaction
 from devices import foreign
+from ingest.mqtt import parse_broker_url
 from tests.fixtures.brokers import RunningBroker
 from tests.fixtures.processes import Role, until
 from tests.fixtures.world import World
@@ -79,3 +83,22 @@ def test_the_inbox_is_emptied_by_notification(ingest: Role, database_url: str, w
         connection.execute("SELECT pg_notify('anhu_inbox', '')")
     until(lambda: first(database_url, "SELECT count(*) FROM readings"), "the reading")
     assert first(database_url, "SELECT count(*) FROM ingest_inbox") == 0
+
+
+def test_listening_in_on_a_broker(gateway: Device, running_broker: RunningBroker, world: World) -> None:
+    config = {"dev_cla": "smoke", "stat_t": "hall/smoke/state", "dev": {"ids": "a0b1", "name": "hall"}}
+    path = "x/homeassistant/homeassistant/binary_sensor/hall/smoke/config"
+    gateway.say(path, json.dumps(config).encode(), retain=True)
+    gateway.settle()
+    heard = overhear(parse_broker_url(running_broker.url), world.a.site, 1.0, SystemClock())
+    assert heard.foreign == {
+        (world.a.devices[2].id, "homeassistant", "a0b1"): {"address": "a0b1", "name": "hall"}
+    }
+    gateway.say(path, b"", retain=True)
+    gateway.settle()
+
+
+def test_listening_in_with_a_wrong_password_says_so(running_broker: RunningBroker, world: World) -> None:
+    address = parse_broker_url(running_broker.url.replace("anhu-ingest", "nobody"))
+    with pytest.raises(Unavailable):
+        overhear(address, world.a.site, 1.0, SystemClock())
