@@ -7,6 +7,7 @@ the same rows; then the whole path, everything on. What came out of it is counte
 from __future__ import annotations
 
 import multiprocessing
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -53,6 +54,7 @@ def run(rig: Rig, *, seconds: float, devices: int, pack: int) -> dict[str, Any]:
     now_ms = int(rig.clock.time() * 1000)
     stream = Stream(rig.site, devices, now_ms - _DAY_MS, pack)
     subscriber = bare_subscriber(rig, stream, bare_seconds)
+    threaded = bare_subscriber(rig, stream, 3.0, threaded=True)
     copy_rate = bare_copy(rig, stream, keys, bare_seconds, day_offset=2)
     whole, ingest_facts = whole_path(rig, stream, seconds)
     counted = count(rig, stream, keys, whole.acknowledged)
@@ -62,8 +64,10 @@ def run(rig: Rig, *, seconds: float, devices: int, pack: int) -> dict[str, Any]:
         "messages_per_s": round(whole.messages_per_s),
         "readings_per_s": round(readings),
         "bare_subscriber_messages_per_s": round(subscriber.messages_per_s),
+        "bare_threaded_subscriber_messages_per_s": round(threaded.messages_per_s),
         "bare_copy_rows_per_s": round(copy_rate),
         "share_of_subscriber": round(whole.messages_per_s / subscriber.messages_per_s, 3),
+        "share_of_threaded_subscriber": round(whole.messages_per_s / threaded.messages_per_s, 3),
         "share_of_copy": round(readings / copy_rate, 3),
         **counted,
         **ingest_facts,
@@ -119,11 +123,14 @@ def _measure(
     return messages / (now - first), spent
 
 
-def bare_subscriber(rig: Rig, stream: Stream, seconds: float) -> Run:
-    """A paho client with the same subscription that does nothing but count."""
+def bare_subscriber(rig: Rig, stream: Stream, seconds: float, *, threaded: bool = False) -> Run:
+    """A paho client with the same subscription that does nothing but count.
+
+    In `loop_forever`, paho's fastest way; threaded: in `loop_start`, as a program uses it that has other things to do.
+    """
     context = multiprocessing.get_context("spawn")
     counter, ready = context.Value("q", 0, lock=False), context.Event()
-    arguments = (rig.broker.port, rig.password, counter, ready)
+    arguments = (rig.broker.port, rig.password, counter, ready, threaded)
     process = context.Process(target=_count_messages, args=arguments, daemon=True)
     process.start()
     if not ready.wait(20):
@@ -140,7 +147,7 @@ def bare_subscriber(rig: Rig, stream: Stream, seconds: float) -> Run:
         process.join()
 
 
-def _count_messages(port: int, password: str, counter: Any, ready: Any) -> None:
+def _count_messages(port: int, password: str, counter: Any, ready: Any, threaded: bool) -> None:  # noqa: FBT001
     client = Client(CallbackAPIVersion.VERSION2, client_id="bench-bare", clean_session=True)
     client.username_pw_set(INGEST_USER, password)
 
@@ -151,6 +158,9 @@ def _count_messages(port: int, password: str, counter: Any, ready: Any) -> None:
     client.on_connect = lambda client, *_: client.subscribe("anhu/v1/+/+/telemetry", qos=1)
     client.on_subscribe = lambda *_: ready.set()
     client.connect("127.0.0.1", port)
+    if threaded:
+        client.loop_start()
+        threading.Event().wait()
     client.loop_forever()
 
 

@@ -214,9 +214,11 @@ class Writer:
             with cursor.copy(sql("ingest.copy_stage" if staged else "ingest.copy_readings")) as copy:
                 copy.write(rows.stream(received))
             stored = cursor.execute(sql("ingest.insert_staged")).rowcount if staged else len(rows)
+            newest = rows.newest()
             with cursor.copy(sql("ingest.copy_latest")) as copy:
-                copy.write(rows.newest().stream(received))
-        tx.run("ingest.upsert_latest")
+                copy.write(newest.stream(received))
+        if tx.run("ingest.update_latest") < len(newest):
+            tx.run("ingest.upsert_latest")
         counts.stored += stored
         counts.duplicate += len(rows) + rows.doubled - stored
 
