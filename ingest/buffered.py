@@ -14,8 +14,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 RECEIVE_BYTES = 65_536
-PACKET_MAX = 2 * 1024 * 1024
-"""More than this waiting without a whole packet is no MQTT; brokers of ours send at most half of it."""
 UNSENT_BYTES_MAX = 1024 * 1024
 
 # MQTT 3.1.1, sections 2.2 and 3.3: type in the upper half of the first byte, then DUP, QoS (two bits), RETAIN.
@@ -90,7 +88,10 @@ class BufferedSocket:
 
     def has_packet(self) -> bool:
         """Whether a packet is here as a whole, or something that can never become one."""
-        return self._next_packet() is not None or len(self._chunk) - self._position > _LENGTH_BYTES_MAX + PACKET_MAX
+        if self._next_packet() is not None:
+            return True
+        length = self._chunk[self._position + 1 : self._position + 1 + _LENGTH_BYTES_MAX]
+        return len(length) == _LENGTH_BYTES_MAX and min(length) >= 128
 
     def _next_packet(self) -> tuple[int, int] | None:
         """Where the body of the next packet begins and ends, if all of it is here."""
