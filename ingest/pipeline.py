@@ -105,7 +105,9 @@ class Lane:
     def _finish_all(self, ready: queue.Queue[Batch], stop: threading.Event) -> None:
         while not (stop.is_set() and ready.empty()):
             with contextlib.suppress(queue.Empty):
-                self.finish(ready.get(timeout=0.2), stop)
+                if not self.finish(ready.get(timeout=0.2), stop):
+                    # Nothing after a batch that was given up may be acknowledged: brokers go by the order.
+                    return
 
     def _take(self) -> list[Message]:
         return self._queue.take(
@@ -145,13 +147,14 @@ class Lane:
         self._metrics.received(batch.items, len(messages))
         return batch
 
-    def finish(self, batch: Batch, stop: threading.Event) -> None:
-        """Commit, acknowledge."""
+    def finish(self, batch: Batch, stop: threading.Event) -> bool:
+        """Commit, acknowledge; False when told to stop before that was possible."""
         counts = self._commit(batch, stop)
         if counts is None:
-            return
+            return False
         self._metrics.settled(counts, batch.items, batch.singles)
         self._acknowledge(batch.messages)
+        return True
 
     def _commit(self, batch: Batch, stop: threading.Event) -> Counts | None:
         """Write, waiting out an absent database; None when told to stop before it came back."""
