@@ -24,6 +24,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from cli.demo import LIVING
 from core.clock import SystemClock
 from tests.fixtures.brokers import free_port
+from tests.fixtures.database import private_directory
 from tests.fixtures.processes import until
 
 CLOCK = SystemClock()
@@ -101,12 +102,13 @@ class Installation:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    installation = Installation(tmp_path_factory.mktemp("up") / "data")
-    installation.start()
-    yield installation
-    code, _ = installation.stop()
-    assert code == 0, installation.output()
+def home() -> Iterator[Installation]:
+    with private_directory() as directory:
+        installation = Installation(directory / "data")
+        installation.start()
+        yield installation
+        code, _ = installation.stop()
+        assert code == 0, installation.output()
 
 
 def open_alerts(client: httpx.Client, **query: str) -> list[dict[str, Any]]:
