@@ -1,23 +1,54 @@
 """Settings: `ANHU_*` variables and `anhu.toml` enter, one frozen object leaves; built once, in `__main__`.
 
-No secret has a default. A missing one is asked for by name, by the role that needs it.
+No secret has a default. A missing one is asked for by name, by the role that needs it. `ANHU_<NAME>_FILE` names a file
+that holds the value of `ANHU_<NAME>`, so that a secret stands in no environment and no process list.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from core.errors import Misconfigured
+
+PREFIX = "ANHU_"
+
+
+class _FileSource(PydanticBaseSettingsSource):
+    """Values from the files that `ANHU_<NAME>_FILE` names; a line break at the end is not part of the value."""
+
+    def __init__(self, settings_cls: type[BaseSettings], environment: Mapping[str, str]) -> None:
+        super().__init__(settings_cls)
+        self._environment = environment
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 -- its API
+        variable = f"{PREFIX}{field_name.upper()}"
+        name = self._environment.get(f"{variable}_FILE")
+        if not name:
+            return None, field_name, False
+        if variable in self._environment:
+            raise Misconfigured(f"{variable} and {variable}_FILE are both set; unset one of them")
+        try:
+            return Path(name).read_text(encoding="utf-8").rstrip("\r\n"), field_name, False
+        except (OSError, UnicodeDecodeError) as error:
+            raise Misconfigured(f"{variable}_FILE names {name}, which cannot be read: {error}") from error
+
+    def __call__(self) -> dict[str, Any]:
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
 
 
 class Settings(BaseSettings):
     """What an operator can set. Variables win over `anhu.toml`; times are seconds unless the name says otherwise."""
 
     model_config = SettingsConfigDict(
-        env_prefix="ANHU_",
+        env_prefix=PREFIX,
         toml_file="anhu.toml",
         secrets_dir=None,
         frozen=True,
@@ -70,7 +101,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- pydantic names them
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        files = _FileSource(settings_cls, os.environ)
+        return init_settings, env_settings, files, TomlConfigSettingsSource(settings_cls)
 
     def require_database(self) -> str:
         """The database URL, or Misconfigured."""
