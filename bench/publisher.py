@@ -118,7 +118,7 @@ def _connect_packet(target: Target, name: str) -> bytes:
         return len(raw).to_bytes(2, "big") + raw
 
     clean_session_with_login = 0xC2
-    no_keepalive = 0
-    body = text("MQTT") + bytes([4, clean_session_with_login]) + no_keepalive.to_bytes(2, "big")
+    keepalive_seconds = 600  # longer than any pause here; rumqttd takes no 0
+    body = text("MQTT") + bytes([4, clean_session_with_login]) + keepalive_seconds.to_bytes(2, "big")
     body += text(name) + text(target.username) + text(target.password)
     return b"\x10" + remaining_length(len(body)) + body
