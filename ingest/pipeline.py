@@ -75,6 +75,7 @@ class Lane:
         self._size_max = size_max
         self._linger_seconds = linger_seconds
         self._reader = ColumnReader()
+        self._committing = False
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop; what is not committed by then stays with the broker."""
@@ -84,34 +85,44 @@ class Lane:
         self._writer.close()
 
     def run_overlapped(self, stop: threading.Event) -> None:
-        """As `run`, but the next batch is read while the database works on the one before; one order throughout."""
-        ready: queue.Queue[Batch] = queue.Queue(maxsize=1)
-        committing = threading.Thread(target=self._finish_all, args=(ready, stop), name="commit", daemon=True)
+        """As `run`, but the next batch is read while the database works on the one before; one order throughout.
+
+        A batch is taken once the one before is being committed, not sooner: so it grows as long as there is no hurry.
+        """
+        ready: queue.SimpleQueue[Batch] = queue.SimpleQueue()
+        room = threading.Semaphore(1)
+        committing = threading.Thread(target=self._finish_all, args=(ready, room, stop), name="commit", daemon=True)
         committing.start()
         while not stop.is_set():
-            if not (messages := self._take()):
+            if not room.acquire(timeout=0.5):
                 continue
-            if (batch := self._prepare(messages, stop)) is None:
-                break
-            while not stop.is_set():
-                with contextlib.suppress(queue.Full):
-                    ready.put(batch, timeout=0.5)
-                    break
+            messages = self._take(hurry=self._committing)
+            batch = self._prepare(messages, stop) if messages else None
+            if batch is None:
+                room.release()
             else:
-                self._metrics.abandoned(batch.items)
+                ready.put(batch)
         committing.join()
         self._writer.close()
 
-    def _finish_all(self, ready: queue.Queue[Batch], stop: threading.Event) -> None:
+    def _finish_all(self, ready: queue.SimpleQueue[Batch], room: threading.Semaphore, stop: threading.Event) -> None:
         while not (stop.is_set() and ready.empty()):
             with contextlib.suppress(queue.Empty):
-                if not self.finish(ready.get(timeout=0.2), stop):
+                batch = ready.get(timeout=0.2)
+                self._committing = True
+                room.release()
+                if not self.finish(batch, stop):
                     # Nothing after a batch that was given up may be acknowledged: brokers go by the order.
                     return
+                self._committing = False
 
-    def _take(self) -> list[Message]:
+    def _take(self, *, hurry: bool = False) -> list[Message]:
+        """The next batch; in a hurry, what is there: messages have gathered while another batch was committed."""
         return self._queue.take(
-            size_max=self._size_max, linger_seconds=self._linger_seconds, wait_seconds=0.5, bytes_max=BATCH_BYTES_MAX
+            size_max=self._size_max,
+            linger_seconds=0.0 if hurry else self._linger_seconds,
+            wait_seconds=0.5,
+            bytes_max=BATCH_BYTES_MAX,
         )
 
     def process(self, messages: Sequence[Message], stop: threading.Event) -> None:
