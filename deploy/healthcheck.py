@@ -7,6 +7,7 @@ Without a name it looks at what the container's first process was started as.
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -82,7 +83,7 @@ def scrape(settings: Settings) -> Samples:
 def role_of(command_line: bytes) -> str:
     """The role in `... anhu run ROLE`, or of the account keeper. Raises Misconfigured."""
     words = [word.decode(errors="replace") for word in command_line.split(b"\0") if word]
-    for before, word in zip(words, words[1:], strict=False):
+    for before, word in itertools.pairwise(words):
         if before == "run" and word in ROLES:
             return word
     if any(word.endswith("broker_accounts.py") for word in words):

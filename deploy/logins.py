@@ -59,7 +59,9 @@ def _login_of(path: Path) -> tuple[str, str]:
         raise Misconfigured(f"{path.name} is no address of a database") from error
     user, password = parts.get("user"), parts.get("password")
     if not user or not password:
-        raise Misconfigured(f"{path.name} must name a login and its password: postgresql://LOGIN:PASSWORD@HOST/DATABASE")
+        raise Misconfigured(
+            f"{path.name} must name a login and its password: postgresql://LOGIN:PASSWORD@HOST/DATABASE"
+        )
     return str(user), str(password)
 
 
