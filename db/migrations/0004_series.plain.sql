@@ -8,7 +8,9 @@ CREATE TABLE readings (
     value      double precision NOT NULL,
     flags      smallint NOT NULL DEFAULT 0,
     received   timestamptz NOT NULL,
-    PRIMARY KEY (device_key, metric, time)
+    -- A device's readings lie one to a page, for they come in the order of time. With the value in the key's index, a
+    -- week of them is read from a hundred pages and not from eleven thousand.
+    PRIMARY KEY (device_key, metric, time) INCLUDE (value)
 ) PARTITION BY RANGE (time);
 CREATE TABLE readings_rest PARTITION OF readings DEFAULT;
 
@@ -62,7 +64,10 @@ BEGIN
         WHILE day <= last_day LOOP
             child := format('%s_%s', parent, to_char(day, 'YYYYMMDD'));
             IF to_regclass(child) IS NULL THEN
-                EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING STORAGE)', child, parent);
+                -- Reading from the index alone needs pages marked visible: vacuum a day after each twentieth of it,
+                -- not each fifth, which costs little since nothing in it is ever dead.
+                EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING STORAGE)
+                                WITH (autovacuum_vacuum_insert_scale_factor = 0.05)', child, parent);
                 EXECUTE format('WITH moved AS (DELETE FROM %I WHERE time >= %L::date::timestamp AT TIME ZONE ''UTC''
                                 AND time < (%L::date + 1)::timestamp AT TIME ZONE ''UTC'' RETURNING *)
                                 INSERT INTO %I SELECT * FROM moved', parent || '_rest', day, day, child);
@@ -103,6 +108,12 @@ BEGIN
         EXECUTE format('DROP TABLE %I', child);
         RETURN NEXT child;
     END LOOP;
+    -- Rows that came while no partition was made for their day grow old as well.
+    EXECUTE format('DELETE FROM %I WHERE time < %L', series || '_rest', before_day::timestamp AT TIME ZONE 'UTC');
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    IF gone > 0 THEN
+        RETURN NEXT format('%s rows of %s_rest', gone, series);
+    END IF;
 END $$;
 REVOKE ALL ON FUNCTION ensure_partitions(date, date), drop_series_before(text, date) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ensure_partitions(date, date), drop_series_before(text, date) TO anhu_jobs;
