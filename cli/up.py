@@ -109,6 +109,7 @@ class Installation:
             api_url=self.api_url,
             mqtt_port=self._settings.mqtt_port,
         )
+        (self._data_dir / "logs" / "story.log").unlink(missing_ok=True)
         arguments = ["--credentials", str(path), "--pager-port", str(pager_port)]
         self._add_role("demo", ["demo-life", *arguments], {})
         self._say("demo", f"accounts and devices in {path}")
@@ -223,12 +224,11 @@ class Installation:
 
 
 def _follow(path: Path, stop: threading.Event) -> Iterator[str]:
-    """Lines as they are appended to a file, from now on."""
+    """Lines of a file as they are appended, from its first."""
     while not path.exists():
         if stop.wait(0.2):
             return
     with path.open(encoding="utf-8") as source:
-        source.seek(0, os.SEEK_END)
         while not stop.is_set():
             line = source.readline()
             if line:
