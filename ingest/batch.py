@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from core.clock import Clock
 
+_LINGER_STEPS = 4
+
 
 class Message(NamedTuple):
     """One MQTT publication as it came, with what is needed to acknowledge it."""
@@ -76,8 +78,7 @@ class MessageQueue:
                 self._changed.wait(wait_seconds)
             if not self._messages:
                 return []
-        if linger_seconds > 0 and len(self._messages) < size_max:
-            self._clock.sleep(linger_seconds)
+        self._linger(linger_seconds, size_max)
         with self._changed:
             batch: list[Message] = []
             taken = 0
@@ -87,6 +88,19 @@ class MessageQueue:
             self._bytes -= taken
             self._changed.notify_all()
             return batch
+
+    def _linger(self, seconds: float, size_max: int) -> None:
+        """Wait for more to come, at most so long; no longer once nothing came for a quarter of it.
+
+        A broker that hands out few unacknowledged messages sends no more until these are committed.
+        """
+        for _ in range(_LINGER_STEPS if seconds > 0 else 0):
+            before = len(self._messages)
+            if before >= size_max:
+                return
+            self._clock.sleep(seconds / _LINGER_STEPS)
+            if len(self._messages) == before:
+                return
 
     def discard_connection(self, connection: int) -> int:
         """Forget what came on an ended connection: the broker sends it again. Returns how many messages."""

@@ -67,3 +67,12 @@ def test_closing_frees_a_waiting_giver_without_taking_its_message() -> None:
     queue.close()
     giver.join(2)
     assert results == [False]
+
+
+def test_lingering_ends_early_when_nothing_more_comes() -> None:
+    clock = ManualClock()
+    queue = MessageQueue(clock, messages_max=10, bytes_max=1000)
+    queue.put(message(1))
+    began = clock.monotonic()
+    assert len(queue.take(size_max=10, linger_seconds=4.0, wait_seconds=0)) == 1
+    assert clock.monotonic() - began == 1.0
