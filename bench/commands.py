@@ -11,6 +11,7 @@ import typer
 from bench import alerts as alerts_bench
 from bench import chaos as chaos_bench
 from bench import ingest as ingest_bench
+from bench import storage as storage_bench
 from bench.rig import Rig
 from cli.embedded.broker import MosquittoBroker
 from core import logging
@@ -80,6 +81,9 @@ def alerts(
     with Rig(SystemClock(), broker=broker, database_url=database_url, data_dir=data_dir) as rig:
         figures = alerts_bench.run(rig, seconds=seconds, load_per_s=load)
     _tell(figures, as_json=as_json)
+
+
+app.command("storage")(storage_bench.command)
 
 
 def _tell(figures: dict[str, Any], *, as_json: bool) -> None:

@@ -7,22 +7,31 @@ residents, over raw readings at full rate where the API reads raw, and over roll
 
 from __future__ import annotations
 
+import json
+import secrets
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
 import psycopg
+import typer
 from numpy.typing import NDArray
+from psycopg import conninfo
 
 from api.residents import series
 from bench.rig import machine
-from core.clock import Clock
+from cli.embedded.postgres import EmbeddedPostgres
+from core.clock import Clock, SystemClock
 from core.ids import new_id
 from core.metrics import BY_CODE
 from db.copy import readings_stream
+from db.migrate import migrate
 from db.pool import make_pool
 from db.queries import sql
 from db.tenant import tenant_transaction
@@ -50,6 +59,45 @@ class Columns(NamedTuple):
     time: NDArray[np.float64]
     value: NDArray[np.float64]
     received: NDArray[np.float64]
+
+
+def command(
+    residents: Annotated[int, typer.Option(min=1, help="Residents with a wristband each.")] = 1000,
+    days: Annotated[int, typer.Option(min=10, help="Days of history.")] = 90,
+    reads: Annotated[int, typer.Option(min=1, help="Residents whose 30 days are read.")] = 300,
+    packed: Annotated[int, typer.Option(min=0, help="Simulated residents of the columnstore's day.")] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, last.")] = False,  # noqa: FBT002
+    database_url: Annotated[str | None, typer.Option(help="A server of yours; else an embedded one.")] = None,
+) -> None:
+    """Bytes a reading in the columnstore, and how fast a resident's 30 days answer. Makes its own database."""
+    clock = SystemClock()
+    with _fresh_database(database_url, clock) as url:
+        migrate(url)
+        figures = run(url, clock, residents=residents, days=days, reads=reads, packed_residents=packed)
+    plans = figures["read"]["plans"] if as_json else figures["read"].pop("plans")
+    typer.echo(json.dumps(figures, ensure_ascii=False, indent=None if as_json else 1))
+    if not as_json:
+        typer.echo("\n\n".join(f"{name}\n{plan}" for name, plan in plans.items()))
+
+
+@contextmanager
+def _fresh_database(server_url: str | None, clock: Clock) -> Iterator[str]:
+    if server_url is None:
+        with tempfile.TemporaryDirectory(prefix="anhu-storage-") as directory:
+            server = EmbeddedPostgres(Path(directory), clock)
+            server.start()
+            try:
+                yield server.url
+            finally:
+                server.stop()
+        return
+    name = f"anhu_storage_{secrets.token_hex(4)}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        try:
+            yield conninfo.make_conninfo(server_url, dbname=name)
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def run(url: str, clock: Clock, *, residents: int, days: int, reads: int, packed_residents: int) -> dict[str, Any]:
@@ -175,13 +223,18 @@ def fill(
         first, last = (datetime.fromtimestamp(at, clock.now().tzinfo) for at in (raw_from + 16 * 3600, now))
         for view in ("rollup_5m", "rollup_1h", "rollup_1d"):
             connection.execute(f"CALL refresh_continuous_aggregate('{view}', %s, %s)", (first, last))
+        for job in connection.execute(
+            "SELECT job_id FROM timescaledb_information.jobs WHERE proc_name = 'policy_compression' ORDER BY 1"
+        ).fetchall():
+            connection.execute(f"CALL run_job({int(job[0])})")
     for table in ("readings", "rollup_1h", "rollup_1d"):
         connection.execute(f"VACUUM (ANALYZE) {_stored(connection, table)}")
+    hours = _stored(connection, "rollup_1h")
     sizes = {name: _bytes(connection, _stored(connection, name)) for name in ("readings", "rollup_1h", "rollup_1d")}
     return {
         "residents": len(people), "days": days, "raw_days": RAW_DAYS, "raw_readings": rows,
         "raw_rows_per_s": round(rows / raw_seconds),
-        "rollup_1h_rows": _value(connection, f"SELECT count(*) FROM {_stored(connection, 'rollup_1h')}"),
+        "rollup_1h_rows": _value(connection, f"SELECT count(*) FROM {hours}"),  # noqa: S608 -- a name of ours
         "mib": {name: round(size / 2**20, 1) for name, size in sizes.items()},
     }  # fmt: skip
 
@@ -207,8 +260,9 @@ def _history(
     """Rollups as they would stand after `start`, made up: sixty readings an hour."""
     for view, width in (("rollup_1h", 3600), ("rollup_1d", 86_400)):
         last = end + 16 * 3600 if timescale else end + RAW_DAYS * _DAY
+        table = _stored(connection, view)
         connection.execute(
-            f"INSERT INTO {_stored(connection, view)} (device_key, metric, bucket, count, sum, min, max)"
+            f"INSERT INTO {table} (device_key, metric, bucket, count, sum, min, max)"  # noqa: S608 -- a name of ours
             " SELECT device, metric, to_timestamp(at), %(width)s::int / 60, %(width)s::int / 60 * (70.0 + device %% 7),"
             " 60 + device %% 9, 90 + at %% 11"
             " FROM generate_series(%(first)s::bigint, %(last)s::bigint - 1, %(width)s::bigint) AS at,"

@@ -129,7 +129,8 @@ def history(database_url: str, world: World, make_pool_for: Pools, clock: Manual
         connection.execute(
             "INSERT INTO readings (device_key, metric, time, value, received)"
             " SELECT device, metric, %(now)s - n * INTERVAL '5 minutes', 60 + n %% 30, %(now)s"
-            " FROM generate_series(1, 9 * 288) AS n, unnest(%(keys)s::int[]) AS device, generate_series(1, 5) AS metric",
+            " FROM generate_series(1, 9 * 288) AS n, unnest(%(keys)s::int[]) AS device,"
+            " generate_series(1, 5) AS metric",
             given,
         )
         connection.execute(
@@ -143,7 +144,7 @@ def history(database_url: str, world: World, make_pool_for: Pools, clock: Manual
 
 
 def test_thirty_days_by_the_hour_touch_indexes_and_only_the_partitions_in_question(
-    history: str,  # noqa: ARG001 -- the rows are what matters
+    history: str,
     world: World,
     make_pool_for: Pools,
     clock: ManualClock,
