@@ -35,7 +35,7 @@ _VARIABLES = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": 
 # Tables and not their partitions; TimescaleDB's hypertables are ordinary tables here.
 _TABLES = """SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT c.relispartition ORDER BY 1, 2"""
-# Continuous aggregates are compared as they are read, since a refresh after the restoration changes what is stored. Sums
+# Continuous aggregates are compared as they are read: a refresh after the restoration changes what is stored. Sums
 # of floating-point numbers depend on the order of rows, hence the rounding.
 _AGGREGATES = """SELECT view_schema, view_name FROM timescaledb_information.continuous_aggregates ORDER BY 2"""
 _AGGREGATE_ROWS = "(SELECT device_key, metric, bucket, count, round(sum::numeric, 3) AS sum, min, max FROM {})"

@@ -100,13 +100,8 @@ def keep(directory: Path, settings: Settings, stop: threading.Event) -> None:
     listener = threading.Thread(target=listen, args=(url, "admin", ("anhu_device",), wake, stop), daemon=True)
     listener.start()
     wait = 0.0
-    while not stop.is_set():
-        if changed.wait(wait):
-            # Devices are often registered in a row: one reload serves them all.
-            stop.wait(QUIET_SECONDS)
-            changed.clear()
-        if stop.is_set():
-            break
+    while _due(changed, stop, wait):
+        changed.clear()
         try:
             users = users_of(pool, settings)
             if files.write(users):
@@ -119,6 +114,17 @@ def keep(directory: Path, settings: Settings, stop: threading.Event) -> None:
             wait = RETRY_SECONDS
     listener.join(timeout=2)
     pool.close(timeout=2)
+
+
+def _due(changed: threading.Event, stop: threading.Event, seconds: float) -> bool:
+    """Wait for a change or for the time to pass; False where told to stop."""
+    looks = round(seconds / QUIET_SECONDS)
+    while looks > 0 and not changed.is_set() and not stop.wait(QUIET_SECONDS):
+        looks -= 1
+    if changed.is_set():
+        # Devices are often registered in a row: one reload serves them all.
+        stop.wait(QUIET_SECONDS)
+    return not stop.is_set()
 
 
 def main(arguments: list[str]) -> int:

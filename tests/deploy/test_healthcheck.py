@@ -1,0 +1,101 @@
+"""The container's health check: figures as the roles export them enter; health, or what is wrong, leaves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry, start_http_server
+
+from core.clock import ManualClock
+from core.errors import Misconfigured, Unavailable
+from core.settings import load_settings
+from deploy import healthcheck
+from ingest.metrics import IngestMetrics
+from tests.fixtures.brokers import free_port
+
+
+def test_ingest_is_healthy_when_every_lane_is_connected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    registry = CollectorRegistry()
+    metrics = IngestMetrics(registry)
+    lanes = [metrics.lane(name) for name in ("events", "telemetry")]
+    port = free_port()
+    server, thread = start_http_server(port, addr="127.0.0.1", registry=registry)
+    try:
+        settings = load_settings(metrics_port=port)
+        with pytest.raises(Unavailable, match="events, telemetry"):
+            healthcheck.examine("ingest", settings, ManualClock())
+        for lane in lanes:
+            lane.connected.set(1)
+        healthcheck.examine("ingest", settings, ManualClock())
+        lanes[0].connected.set(0)
+        with pytest.raises(Unavailable, match=r"broker: events$"):
+            healthcheck.examine("ingest", settings, ManualClock())
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.mark.parametrize("check", [healthcheck.check_ingest, healthcheck.check_alerts])
+def test_a_role_without_figures_is_not_healthy(check: Callable[[healthcheck.Samples], None]) -> None:
+    with pytest.raises(Unavailable):
+        check([])
+
+
+def test_alerts_needs_the_database_in_every_worker() -> None:
+    name = "anhu_alerts_database_available"
+    healthcheck.check_alerts([(name, {"worker": "events"}, 1.0), (name, {"worker": "steps"}, 1.0)])
+    with pytest.raises(Unavailable, match="database: steps"):
+        healthcheck.check_alerts([(name, {"worker": "events"}, 1.0), (name, {"worker": "steps"}, 0.0)])
+
+
+def test_jobs_is_healthy_while_its_heartbeat_succeeds(clock: ManualClock) -> None:
+    samples = [("anhu_jobs_last_success_timestamp_seconds", {"job": "heartbeat"}, clock.time() - 59)]
+    healthcheck.check_jobs(samples, clock)
+    for bad in ([], [(samples[0][0], samples[0][1], clock.time() - 61)]):
+        with pytest.raises(Unavailable):
+            healthcheck.check_jobs(bad, clock)
+
+
+def test_accounts_are_healthy_while_they_are_checked(clock: ManualClock, tmp_path: Path) -> None:
+    stamp = tmp_path / "checked"
+    with pytest.raises(Unavailable):
+        healthcheck.check_accounts(stamp, clock)
+    stamp.touch()
+    os.utime(stamp, (clock.time() - 170, clock.time() - 170))
+    healthcheck.check_accounts(stamp, clock)
+    os.utime(stamp, (clock.time() - 190, clock.time() - 190))
+    with pytest.raises(Unavailable):
+        healthcheck.check_accounts(stamp, clock)
+
+
+@pytest.mark.parametrize(
+    ("command", "role"),
+    [
+        (b"/sbin/docker-init\0--\0anhu\0run\0ingest\0", "ingest"),
+        (b"/opt/anhu/bin/python\0/opt/anhu/bin/anhu\0run\0api\0", "api"),
+        (b"python\0/opt/anhu/deploy/broker_accounts.py\0/var/lib/anhu-broker\0", "broker-accounts"),
+    ],
+)
+def test_the_role_is_found_in_the_first_process(command: bytes, role: str) -> None:
+    assert healthcheck.role_of(command) == role
+
+
+def test_a_container_without_a_role_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Misconfigured, match="no role"):
+        healthcheck.role_of(b"anhu\0migrate\0")
+    monkeypatch.chdir(tmp_path)
+    assert healthcheck.main(["migrate"]) == 1
+
+
+def test_an_api_that_does_not_answer_is_unhealthy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ANHU_API_PORT", str(free_port()))
+    assert healthcheck.main(["api"]) == 1
+    assert "unhealthy:" in capsys.readouterr().err
