@@ -24,10 +24,11 @@ ONE_SHOT = {"migrate", "logins", "admin"}
 TLS = {"mqtt_ca", "mqtt_certificate", "mqtt_key"}
 
 # Of the Compose specification, what is used here.
-SERVICE_KEYS = set(
-    "image build init restart read_only tmpfs cap_drop security_opt stop_grace_period logging environment secrets volumes"
-    " networks ports depends_on healthcheck deploy command user profiles shm_size".split()
-)
+SERVICE_KEYS = {
+    "image", "build", "init", "restart", "read_only", "tmpfs", "cap_drop", "security_opt", "stop_grace_period",
+    "logging", "environment", "secrets", "volumes", "networks", "ports", "depends_on", "healthcheck", "deploy",
+    "command", "user", "profiles", "shm_size",
+}  # fmt: skip
 HEALTH_KEYS = {"test", "interval", "timeout", "start_period", "retries", "disable"}
 CONDITIONS = {"service_started", "service_healthy", "service_completed_successfully"}
 DURATION = re.compile(r"\d+(ms|s|m|h)")
