@@ -21,12 +21,13 @@ def test_ingest_is_healthy_when_every_lane_is_connected(tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
     registry = CollectorRegistry()
     metrics = IngestMetrics(registry)
-    lanes = [metrics.lane(name) for name in ("events", "telemetry")]
+    lanes = [metrics.lane(name) for name in ("events", "telemetry", "gateways")]
+    metrics.lane(healthcheck.DOOR_LANE)  # never connected: it hears no broker
     port = free_port()
     server, thread = start_http_server(port, addr="127.0.0.1", registry=registry)
     try:
         settings = load_settings(metrics_port=port)
-        with pytest.raises(Unavailable, match="events, telemetry"):
+        with pytest.raises(Unavailable, match=r"events, telemetry, gateways$"):
             healthcheck.examine("ingest", settings, ManualClock())
         for lane in lanes:
             lane.connected.set(1)
