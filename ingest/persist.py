@@ -300,6 +300,7 @@ def _insert_rejection(tx: Transaction, one: Interpreted, rejection: Rejection) -
         device=rejection.device,
         topic=rejection.topic,
         payload=rejection.payload,
+        payload_bytes=len(one.message.payload),
         reason=rejection.reason,
         detail=rejection.detail,
         received=from_unix(one.message.received),

@@ -25,6 +25,8 @@ from api.devices.schemas import (
     MetricHealth,
     Rejection,
     RejectionPage,
+    Replayed,
+    ReplayIn,
     UnbindRequest,
 )
 from api.paging import LIMIT_DEFAULT, Cursor, Limit, cursor_id, cursor_number, cursor_time, decode_cursor, page
@@ -37,6 +39,8 @@ from db.tenant import Transaction
 from devices import commands, registry
 
 router = APIRouter(prefix=API, tags=["devices"])
+
+REPLAY_MAX = 500
 
 
 def _view(row: dict[str, Any], now: datetime) -> Device:
@@ -245,6 +249,22 @@ def list_rejections(
     shown, following = page(rows, limit, lambda row: (row["id"],))
     audit.record("list", "rejection")
     return RejectionPage(items=[_rejection(row) for row in shown], next=following)
+
+
+@router.post(
+    "/rejections/replay",
+    summary="重新处理被拒收的消息 · Try refused messages again",
+    status_code=202,
+    dependencies=[require(Role.ADMIN)],
+)
+def replay_rejections(body: ReplayIn, tx: Tx, state: State, audit: Audit) -> Replayed:
+    """After the cause was mended (the device registered, say). At most 500 a call, oldest first, each message once.
+
+    They take the same way as before, under the time they were first received; what fails again is a new rejection.
+    """
+    done = tx.one("devices.replay_rejections", now=state.clock.now(), limit=REPLAY_MAX, **body.model_dump())["n"]
+    audit.record("replay", "rejection", count=done)
+    return Replayed(replayed=done)
 
 
 def _rejection(row: dict[str, Any]) -> Rejection:

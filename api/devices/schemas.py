@@ -161,6 +161,23 @@ class Rejection(BaseModel):
     received: datetime
     payload: str = Field(description="the first bytes of the message")
     payload_encoding: Literal["text", "base64"]
+    clipped: bool = Field(description="the message was longer than what is kept; it cannot be tried again")
+    replayed_at: datetime | None = Field(description="when it was tried again; what failed again is a new rejection")
+
+
+class ReplayIn(Input):
+    """Which refused messages to try again: those that fit everything given."""
+
+    ids: list[Annotated[int, Field(ge=1, lt=2**63)]] | None = Field(default=None, min_length=1, max_length=500)
+    device: str | None = Field(default=None, max_length=64, examples=["wb-0001"])
+    reason: str | None = Field(default=None, max_length=64, examples=["unknown_device"])
+    events: bool = Field(default=False, description="also events: an old press opens an alert")
+
+
+class Replayed(BaseModel):
+    """What is on its way through the checks once more."""
+
+    replayed: int = Field(examples=[12])
 
 
 class RejectionPage(Page[Rejection]):

@@ -108,8 +108,30 @@ SELECT id, type, args, state, requested_at, expires_at, sent_at, answered_at, re
 FROM device_commands WHERE id = %(id)s
 
 -- name: list_rejections
-SELECT id, site, device, topic, payload, reason, detail, received FROM rejections
+SELECT id, site, device, topic, payload, payload_bytes > octet_length(payload) AS clipped, reason, detail, received,
+       replayed_at
+FROM rejections
 WHERE (%(before)s::bigint IS NULL OR id < %(before)s)
   AND (%(device)s::text IS NULL OR device = %(device)s)
   AND (%(reason)s::text IS NULL OR reason = %(reason)s)
 ORDER BY id DESC LIMIT %(limit)s
+
+-- name: replay_rejections
+-- Once each, oldest first, whole messages of native channels only; a press of yesterday only when asked for by name.
+WITH waiting AS (
+    SELECT id FROM rejections
+    WHERE replayed_at IS NULL AND payload_bytes = octet_length(payload)
+      AND topic ~ '^anhu/v1/[^/]+/[^/]+/(telemetry|event|status|motion)$'
+      AND (%(ids)s::bigint[] IS NULL OR id = ANY (%(ids)s))
+      AND (%(device)s::text IS NULL OR device = %(device)s)
+      AND (%(reason)s::text IS NULL OR reason = %(reason)s)
+      AND (%(events)s OR topic NOT LIKE '%%/event')
+    ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED),
+chosen AS (
+    UPDATE rejections r SET replayed_at = %(now)s FROM waiting w WHERE r.id = w.id
+    RETURNING r.id, r.institution_id, r.site, r.device, r.topic, r.payload, r.received),
+new AS (
+    INSERT INTO ingest_inbox (institution_id, site, device, channel, payload, received)
+    SELECT institution_id, site, device, split_part(topic, '/', 5), payload, received FROM chosen ORDER BY id
+    RETURNING 1)
+SELECT count(*) AS n, pg_notify('anhu_inbox', '') FROM new

@@ -83,8 +83,9 @@ ON CONFLICT (device_key) DO UPDATE SET
     last_sample = greatest(device_status.last_sample, excluded.last_sample)
 
 -- name: insert_rejection
-INSERT INTO rejections (institution_id, site, device, topic, payload, reason, detail, received)
-VALUES (%(institution)s, %(site)s, %(device)s, %(topic)s, %(payload)s, %(reason)s, %(detail)s, %(received)s)
+INSERT INTO rejections (institution_id, site, device, topic, payload, payload_bytes, reason, detail, received)
+VALUES (%(institution)s, %(site)s, %(device)s, %(topic)s, %(payload)s, %(payload_bytes)s, %(reason)s, %(detail)s,
+        %(received)s)
 
 -- name: claim_clock_fault
 -- A message whose time was replaced has lost its natural key; its digest takes the place.
