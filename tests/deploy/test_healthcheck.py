@@ -49,9 +49,12 @@ def test_a_role_without_figures_is_not_healthy(check: Callable[[healthcheck.Samp
 
 def test_alerts_needs_the_database_in_every_worker() -> None:
     name = "anhu_alerts_database_available"
-    healthcheck.check_alerts([(name, {"worker": "events"}, 1.0), (name, {"worker": "steps"}, 1.0)])
-    with pytest.raises(Unavailable, match="database: steps"):
-        healthcheck.check_alerts([(name, {"worker": "events"}, 1.0), (name, {"worker": "steps"}, 0.0)])
+    leader = (name, {"worker": "detectors"}, 0.0)
+    healthcheck.check_alerts([(name, {"worker": "events"}, 1.0), (name, {"worker": "pages"}, 1.0), leader])
+    with pytest.raises(Unavailable, match=r"database: pages$"):
+        healthcheck.check_alerts([(name, {"worker": "events"}, 1.0), (name, {"worker": "pages"}, 0.0), leader])
+    with pytest.raises(Unavailable, match="none has worked yet"):
+        healthcheck.check_alerts([leader])
 
 
 def test_jobs_is_healthy_while_its_heartbeat_succeeds(clock: ManualClock) -> None:
