@@ -86,7 +86,7 @@ def run_refreshes(connection: psycopg.Connection[Any]) -> None:
 
 
 def refresh_whole_windows(connection: psycopg.Connection[Any]) -> None:
-    """What the policies of older releases of TimescaleDB do: newer ones pass over days that hold no chunk."""
+    """All of each policy's window, also the days without a chunk, which the policies of newer releases pass over."""
     for view, offset in rows(
         connection,
         "SELECT c.view_name, (j.config->>'start_offset')::interval FROM timescaledb_information.jobs j"
