@@ -96,9 +96,7 @@ def map_foreign(
     """Let a foreign device be a registered one from now on."""
     actions = None if sos is None else [word for word in re.split(r"[,\s]+", sos) if word and word != "none"]
     with _admin(data_dir, site) as (tx, clock, institution):
-        row = foreign.map_device(
-            tx, foreign_id=number, device=device, sos_actions=actions, institution=institution
-        )
+        row = foreign.map_device(tx, foreign_id=number, device=device, sos_actions=actions, institution=institution)
         provision.note(tx, clock, institution, "map", "device", device)
     console.print(f"{row['adapter']} {row['native_id']} behind {row['gateway']} is {device}", highlight=False)
 

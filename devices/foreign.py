@@ -76,9 +76,7 @@ def list_devices(
     limit: int = 100,
 ) -> list[dict[str, Any]]:
     """What was heard behind gateways, in the order of first hearing; `mapped` None lists all of it."""
-    rows = tx.all(
-        "adapters.list", institution=institution, mapped=mapped, gateway=gateway, after=after, limit=limit
-    )
+    rows = tx.all("adapters.list", institution=institution, mapped=mapped, gateway=gateway, after=after, limit=limit)
     return [_view(row) for row in rows]
 
 

@@ -67,9 +67,7 @@ def _read(parent: Interpreted, gateway: DeviceEntry, foreign_path: str, director
     return children
 
 
-def _samples(
-    gateway: DeviceEntry, foreign_path: str, payload: bytes, directory: Directory
-) -> tuple[str, list[Sample]]:
+def _samples(gateway: DeviceEntry, foreign_path: str, payload: bytes, directory: Directory) -> tuple[str, list[Sample]]:
     word, _, path = foreign_path.partition("/")
     name = adapters.canonical(word)
     if name is None:

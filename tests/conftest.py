@@ -6,7 +6,12 @@ import pytest
 
 from core.clock import ManualClock
 
-pytest_plugins = ["tests.fixtures.database", "tests.fixtures.world", "tests.fixtures.brokers", "tests.fixtures.timescale"]
+pytest_plugins = [
+    "tests.fixtures.database",
+    "tests.fixtures.world",
+    "tests.fixtures.brokers",
+    "tests.fixtures.timescale",
+]
 
 
 @pytest.fixture

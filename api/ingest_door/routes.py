@@ -25,7 +25,6 @@ _key = APIKeyHeader(
 )
 
 
-
 def _described_body() -> dict[str, Any]:
     """The body's schema in one piece: it is read as bytes here, so that FastAPI does not describe it itself."""
     schema = VendorBatch.model_json_schema()

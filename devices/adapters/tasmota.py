@@ -40,7 +40,7 @@ class Tasmota:
                 return [Sample(name, online=_online(payload))]
             case "tele", "STATE":
                 return [_state(name, base.load_object(payload))]
-            case ("tele" | "stat"), ("SENSOR" | "RESULT"):
+            case (("tele" | "stat"), ("SENSOR" | "RESULT")):
                 return [_sensor(name, base.load_object(payload))]
             case _:
                 raise Rejected("unknown_topic", path[:80])
@@ -88,8 +88,7 @@ def _power(power: Any) -> Any:
 
 
 def _climate(metrics: dict[str, Any], values: dict[str, Any], unit: str) -> None:
-    """The first chip with a value speaks for the device: two thermometers under one name would contradict each other.
-    """
+    """The first chip with a value speaks for the device: two thermometers under one name would contradict each other."""
     if "Temperature" in values:
         metrics.setdefault("room_temp", base.celsius(values["Temperature"], unit))
     if "Humidity" in values:

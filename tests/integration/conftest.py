@@ -45,9 +45,7 @@ class Api:
     def as_user(self, role: str, at: WorldInstitution | None = None) -> TestClient:
         """A client with the token of the account that has this role, at institution a unless named."""
         token = self.sign_in((at or self.world.a).users[role])["access_token"]
-        client = TestClient(
-            self.app, raise_server_exceptions=False, headers={"Authorization": f"Bearer {token}"}
-        )
+        client = TestClient(self.app, raise_server_exceptions=False, headers={"Authorization": f"Bearer {token}"})
         self._clients.append(client)
         return client
 
@@ -63,9 +61,7 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def api(
-    make_pool_for: Callable[[DbRole], Pool], clock: ManualClock, world: World, settings: Settings
-) -> Iterator[Api]:
+def api(make_pool_for: Callable[[DbRole], Pool], clock: ManualClock, world: World, settings: Settings) -> Iterator[Api]:
     """The application on the test's own database."""
     before = structlog.get_config()
     # Plain tracebacks to nowhere: the pretty ones of an unconfigured structlog take seconds.

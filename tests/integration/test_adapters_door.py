@@ -132,9 +132,7 @@ def test_what_is_not_rightly_signed_is_refused_alike(door: Door) -> None:
 
 def test_a_revoked_key_opens_nothing(door: Door) -> None:
     with service_transaction(door.admin) as tx:
-        ingest_keys.revoke_key(
-            tx, door.api.clock, institution=door.api.world.a.institution_id, key_id=door.key.id
-        )
+        ingest_keys.revoke_key(tx, door.api.clock, institution=door.api.world.a.institution_id, key_id=door.key.id)
     assert door.post(batch(door.api.clock.time())).status_code == 401
 
 

@@ -19,9 +19,7 @@ from tests.integration.adapters_kit import GatewayBench
 
 
 @pytest.fixture
-def bench(
-    database_url: str, world: World, make_pool_for: Callable[[DbRole], Pool], clock: ManualClock
-) -> GatewayBench:
+def bench(database_url: str, world: World, make_pool_for: Callable[[DbRole], Pool], clock: ManualClock) -> GatewayBench:
     return GatewayBench(database_url, make_pool_for, clock, world)
 
 

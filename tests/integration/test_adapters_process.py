@@ -91,9 +91,7 @@ def test_listening_in_on_a_broker(gateway: Device, running_broker: RunningBroker
     gateway.say(path, json.dumps(config).encode(), retain=True)
     gateway.settle()
     heard = overhear(parse_broker_url(running_broker.url), world.a.site, 1.0, SystemClock())
-    assert heard.foreign == {
-        (world.a.devices[2].id, "homeassistant", "a0b1"): {"address": "a0b1", "name": "hall"}
-    }
+    assert heard.foreign == {(world.a.devices[2].id, "homeassistant", "a0b1"): {"address": "a0b1", "name": "hall"}}
     gateway.say(path, b"", retain=True)
     gateway.settle()
 

@@ -140,10 +140,14 @@ def test_behind_the_late_window_rollups_take_over_without_seam(
                 (key, HEART, point["t"], point["count"], point["avg"] * point["count"], point["min"], point["max"]),
             )
     _insert(database_url, key, [(now - 3600, 99.0)])
-    points = api.as_user("caregiver").get(
-        f"/api/v1/residents/{api.world.a.residents[0]}/readings",
-        params={"metric": "heart_rate", "from": _iso(now - 10 * 86_400), "bucket": bucket},
-    ).json()["points"]
+    points = (
+        api.as_user("caregiver")
+        .get(
+            f"/api/v1/residents/{api.world.a.residents[0]}/readings",
+            params={"metric": "heart_rate", "from": _iso(now - 10 * 86_400), "bucket": bucket},
+        )
+        .json()["points"]
+    )
     assert sum(point["count"] for point in points) == 13
     assert points[-1]["avg"] == 99.0
     assert points[0]["min"] == 70.0
@@ -201,8 +205,14 @@ def test_the_timeline_merges_in_order_and_pages_without_loss(api: Api, database_
             connection.execute(
                 "INSERT INTO events (device_key, event_id, institution_id, time, received, type)"
                 " VALUES (%s, %s, %s, %s, %s, %s)",
-                (a.devices[0].key, f"e{number}", a.institution_id, now - timedelta(minutes=number // 2), now,
-                 ("sos", "bed_exit", "geofence_exit")[number % 3]),
+                (
+                    a.devices[0].key,
+                    f"e{number}",
+                    a.institution_id,
+                    now - timedelta(minutes=number // 2),
+                    now,
+                    ("sos", "bed_exit", "geofence_exit")[number % 3],
+                ),
             )
         alert = connection.execute(
             "INSERT INTO alerts (id, institution_id, resident_id, type, severity, source, occurred_at, opened_at,"

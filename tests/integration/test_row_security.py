@@ -108,8 +108,7 @@ def test_series_views_show_the_tenants_devices_only(
         for one in (world.a, world.b):
             for table in ("readings", "latest"):
                 connection.execute(
-                    f"INSERT INTO {table} (device_key, metric, time, value, received)"
-                    " VALUES (%s, 1, now(), 70, now())",
+                    f"INSERT INTO {table} (device_key, metric, time, value, received) VALUES (%s, 1, now(), 70, now())",
                     (one.devices[0].key,),
                 )
     for view in ("tenant_readings", "tenant_latest"):
