@@ -88,7 +88,7 @@ def _power(power: Any) -> Any:
 
 
 def _climate(metrics: dict[str, Any], values: dict[str, Any], unit: str) -> None:
-    """The first chip with a value speaks for the device: two thermometers under one name would contradict each other."""
+    """The first chip with a value speaks for the device: two thermometers under one name would contradict."""
     if "Temperature" in values:
         metrics.setdefault("room_temp", base.celsius(values["Temperature"], unit))
     if "Humidity" in values:
