@@ -10,7 +10,8 @@ One process at a time follows: whoever holds the advisory lock of `lead`, and fi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -244,13 +245,32 @@ class Follower:
         wanted = {(row["resident_key"], row["metric"]): row for row in self._known.limits}
         for subject, metric in self._limits_set - set(wanted):
             vitals.set_limits(subject, metric, **vitals.limits(-1, metric))  # back to the defaults
-        names = ("low", "high", "low_critical", "high_critical")
         for (subject, metric), row in wanted.items():
             try:
-                vitals.set_limits(subject, metric, **{name: row[name] for name in names})
+                vitals.set_limits(subject, metric, **own_limits(vitals.limits(-1, metric), row))
             except BadInput as error:
                 log.warning("limits_refused", resident=subject, metric=metric, error=str(error))
         self._limits_set = set(wanted)
+
+
+LIMITS_RISING = ("low_critical", "low", "high", "high_critical")
+
+
+def own_limits(defaults: Mapping[str, float], row: Mapping[str, Any]) -> dict[str, float]:
+    """One person's limits: what was set for them, and the defaults wherever those do not contradict it.
+
+    A default that would cross an own limit gives way: it is switched off (NaN).
+    """
+    own = {name: float(row[name]) for name in LIMITS_RISING if row[name] is not None}
+    merged = dict(defaults) | own
+    for at, name in enumerate(LIMITS_RISING):
+        if name in own:
+            continue
+        below = [own[other] for other in LIMITS_RISING[:at] if other in own]
+        above = [own[other] for other in LIMITS_RISING[at + 1 :] if other in own]
+        if any(merged[name] < limit for limit in below) or any(merged[name] > limit for limit in above):
+            merged[name] = math.nan
+    return merged
 
 
 def store(tx: Transaction, clock: Clock, findings: Sequence[Finding]) -> list[dict[str, Any] | None]:

@@ -18,6 +18,7 @@ from api.devices.discovered import router as discovered_router
 from api.devices.routes import router as devices_router
 from api.ingest_door.routes import router as ingest_door_router
 from api.middleware import Envelope, RequestMetrics
+from api.residents.limits import router as limits_router
 from api.residents.routes import router as residents_router
 from api.residents.vitals import router as vitals_router
 from api.services.routes import router as services_router
@@ -31,6 +32,7 @@ from db.pool import Pool, make_pool
 ROUTERS = (
     auth_router,
     residents_router,
+    limits_router,
     vitals_router,
     # Before the devices: `discovered` is no device's id.
     discovered_router,
