@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from cli.embedded.preflight import LOCK_NAME, check_disk, check_ports, hold_directory, preflight
+from cli.embedded.process import command_line
 from core.clock import SystemClock
 from core.errors import Misconfigured
+from tests.fixtures.processes import until
 
 CLOCK = SystemClock()
 
@@ -118,6 +120,8 @@ def test_preflight_ends_what_a_killed_supervisor_left(tmp_path: Path) -> None:
     left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)  # anhu-left-behind"])
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
+        # A process that was just started shows an empty command line for a moment.
+        until(lambda: "anhu-left-behind" in command_line(left.pid), "the command line of the child")
         (tmp_path / "run" / "api.pid").write_text(f"{left.pid}\nanhu-left-behind\n")
         (tmp_path / "run" / "jobs.pid").write_text(f"{bystander.pid}\nanhu-left-behind\n")
         run(tmp_path)
