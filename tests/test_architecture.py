@@ -204,7 +204,7 @@ def test_suppressions_say_why() -> None:
 
 
 def test_the_repository_speaks_of_the_product_alone() -> None:
-    words = re.compile(r"bash_jobs|\.library/|(?<![\w.])/work/|pypi\.org|registry\.npmjs")
+    words = re.compile(r"(?<![\w.])/(home|Users|work)/\w|https?://(pypi|registry)\.")
     for path in ROOT.rglob("*"):
         inside = path.relative_to(ROOT).parts
         if not path.is_file() or inside[0] in (".git", ".venv", ".cache", "anhu-data") or "__pycache__" in inside:
