@@ -17,7 +17,7 @@ import httpx
 from rich.console import Console
 
 from cli import demo
-from cli.embedded.broker import Broker, BrokerUser, MosquittoBroker, RumqttdBroker
+from cli.embedded.broker import Broker, BrokerUser, make_broker
 from cli.embedded.postgres import EmbeddedPostgres
 from cli.embedded.preflight import preflight
 from cli.roles import RoleProcess
@@ -51,8 +51,7 @@ class Installation:
         self._stop = threading.Event()
         self._accounts_changed = threading.Event()
         self._postgres = EmbeddedPostgres(self._data_dir, clock)
-        maker = MosquittoBroker if broker == "mosquitto" else RumqttdBroker
-        self._broker: Broker = maker(self._data_dir, clock, port=settings.mqtt_port)
+        self._broker: Broker = make_broker(broker, self._data_dir, clock, port=settings.mqtt_port)
         self._roles: list[RoleProcess] = []
         self._secrets: Secrets | None = None
 

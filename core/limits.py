@@ -14,7 +14,6 @@ MOTION_SAMPLES_MAX: Final = 24_000
 MOTION_HZ_MIN: Final = 5.0
 MOTION_HZ_MAX: Final = 400.0
 ACCELERATION_G_MAX: Final = 64.0
-JSON_DEPTH_MAX: Final = 32
 
 # Device time outside [now - past, now + future] is replaced by the receive time and flagged.
 CLOCK_PAST_SECONDS: Final = 7 * 86_400
@@ -23,10 +22,8 @@ MILLISECONDS_ABOVE: Final = 1e11
 
 # What ingest keeps in memory. The broker's session is the buffer for everything beyond it.
 INFLIGHT_MESSAGES_MAX: Final = 4_000
-BATCH_READINGS_MAX: Final = 20_000
 REJECTION_PAYLOAD_BYTES: Final = 2_048
 REJECTION_TOPIC_CHARS: Final = 512
-REJECTIONS_PER_MESSAGE_MAX: Final = 20
 
 # HTTP.
 PAGE_LIMIT_DEFAULT: Final = 50

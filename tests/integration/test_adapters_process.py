@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -27,14 +26,6 @@ def gateway(running_broker: RunningBroker, world: World) -> Iterator[Device]:
     made = Device(running_broker, world.a, world.a.devices[2])
     yield made
     made.close()
-
-
-@pytest.fixture
-def ingest(running_broker: RunningBroker, database_url: str, tmp_path: Path) -> Iterator[Role]:
-    environment = {"ANHU_DATABASE_URL": database_url, "ANHU_MQTT_URL": running_broker.url}
-    role = Role("ingest", environment, tmp_path / "ingest.log")
-    yield role
-    role.stop()
 
 
 def first(url: str, query: str) -> object:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -55,14 +54,6 @@ def device(running_broker: RunningBroker, world: World) -> Iterator[Device]:
     made = Device(running_broker, world.a, world.a.devices[0])
     yield made
     made.close()
-
-
-@pytest.fixture
-def ingest(running_broker: RunningBroker, database_url: str, tmp_path: Path) -> Iterator[Role]:
-    environment = {"ANHU_DATABASE_URL": database_url, "ANHU_MQTT_URL": running_broker.url}
-    role = Role("ingest", environment, tmp_path / "ingest.log")
-    yield role
-    role.stop()
 
 
 def count(url: str, query: str) -> int:
