@@ -18,9 +18,12 @@ from api.devices.discovered import router as discovered_router
 from api.devices.routes import router as devices_router
 from api.ingest_door.routes import router as ingest_door_router
 from api.middleware import Envelope, RequestMetrics
+from api.notices.routes import router as notices_router
+from api.providers.routes import router as providers_router
 from api.residents.limits import router as limits_router
 from api.residents.routes import router as residents_router
 from api.residents.vitals import router as vitals_router
+from api.services import registry
 from api.services.routes import router as services_router
 from api.state import AppState
 from api.system.routes import router as system_router
@@ -40,6 +43,9 @@ ROUTERS = (
     ingest_door_router,
     alerts_router,
     services_router,
+    *registry.routers(),
+    providers_router,
+    notices_router,
     users_router,
     audit_router,
     system_router,

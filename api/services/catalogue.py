@@ -8,16 +8,11 @@ operator can rename or regroup them here without touching code. Lifecycles are t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
+from api.services.daily_living import kinds as daily_living
+from api.services.engine.machine import Machine, Move, State
 from core.vocabulary import Names
-
-
-class State(NamedTuple):
-    """A state of a record."""
-
-    code: str
-    names: Names
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +22,7 @@ class Lifecycle:
     code: str
     names: Names
     states: tuple[State, ...]
+    moves: tuple[Move, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +33,7 @@ class CareService:
     names: Names
     group: str
     clause: str
-    lifecycles: tuple[Lifecycle, ...]
+    lifecycles: tuple[Lifecycle | Machine, ...]
 
     @property
     def named_in_plan(self) -> bool:
@@ -166,16 +162,7 @@ SERVICES: Final[tuple[CareService, ...]] = (
         Names("生活照护", "Daily-living care"),
         "living",
         "第五章第四节：生活照护；试点助餐、助浴",
-        (
-            _cycle(
-                "order 服务单 Service order",
-                "requested 已申请 Requested, assessed 已评估 Assessed, dispatched 已派单 Dispatched",
-                "accepted 已接单 Accepted, checked_in 已上门签到 Checked in, serving 服务中 Under way",
-                "checked_out 已签退 Checked out, rated 已评价 Rated, settled 已结算 Settled",
-                "archived 已归档 Archived, rescheduled 已改期 Rescheduled, cancelled 已取消 Cancelled",
-                "aborted 异常中止 Aborted",
-            ),
-        ),
+        tuple(kind.machine for kind in daily_living.KINDS),
     ),
     CareService(
         "rehabilitation",

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from api.schemas import Names
 from api.services.catalogue import GROUPS, CareService, Lifecycle
+from api.services.engine.machine import Machine
 
 
 class ServiceState(BaseModel):
@@ -15,17 +16,38 @@ class ServiceState(BaseModel):
     name: Names
 
 
+class ServiceMove(BaseModel):
+    """An action on a record."""
+
+    action: str = Field(examples=["accept"])
+    name: Names
+    sources: list[str] = Field(description="states in which it is possible", examples=[["dispatched"]])
+    target: str = Field(description="the state that follows; `=` leaves it as it is", examples=["accepted"])
+    roles: list[str] = Field(examples=[["admin", "caregiver", "provider"]])
+
+
 class ServiceLifecycle(BaseModel):
-    """How one kind of record goes on."""
+    """How one kind of record goes on: its states in the usual order, and what leads from one to another."""
 
     code: str = Field(examples=["enquiry"])
     name: Names
     states: list[ServiceState]
+    moves: list[ServiceMove]
 
     @classmethod
-    def of(cls, cycle: Lifecycle) -> ServiceLifecycle:
+    def of(cls, cycle: Lifecycle | Machine) -> ServiceLifecycle:
         states = [ServiceState(code=one.code, name=Names(zh=one.names.zh, en=one.names.en)) for one in cycle.states]
-        return cls(code=cycle.code, name=Names(zh=cycle.names.zh, en=cycle.names.en), states=states)
+        moves = [
+            ServiceMove(
+                action=one.action,
+                name=Names(zh=one.names.zh, en=one.names.en),
+                sources=sorted(one.sources),
+                target=one.target,
+                roles=sorted(one.roles),
+            )
+            for one in cycle.moves
+        ]
+        return cls(code=cycle.code, name=Names(zh=cycle.names.zh, en=cycle.names.en), states=states, moves=moves)
 
 
 class SmartCareService(BaseModel):
@@ -60,4 +82,20 @@ class ServiceList(BaseModel):
     """All eleven."""
 
     items: list[SmartCareService]
+    next: None = None
+
+
+class WorkCount(BaseModel):
+    """Records of one kind in one state."""
+
+    kind: str = Field(examples=["order"])
+    state: str = Field(examples=["requested"])
+    records: int
+    overdue: int
+
+
+class WorkCounts(BaseModel):
+    """What is under way in one service."""
+
+    items: list[WorkCount]
     next: None = None

@@ -1,0 +1,1 @@
+"""What an account should know when it looks next."""

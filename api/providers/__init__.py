@@ -1,0 +1,1 @@
+"""Third parties that fulfil services, and the people who come."""

@@ -1,0 +1,1 @@
+"""生活照护: meals, baths, housework and care visits."""

@@ -1,0 +1,124 @@
+"""One kind of record of a service: its lifecycle, its words and its rules enter as data; the engine does the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from api.auth.accounts import Account
+from api.schemas import Input, Instant, Storable
+from api.services.engine.machine import Machine
+from core.clock import Clock
+from core.vocabulary import Names, Role
+from db.tenant import Transaction
+
+Title = Annotated[str, Field(max_length=200), Storable]
+Money = Annotated[Decimal, Field(ge=0, le=1_000_000, max_digits=9, decimal_places=2, examples=["12.50"])]
+"""Yuan; exact, two decimals."""
+Text = Annotated[str, Field(min_length=1, max_length=1000), Storable]
+
+COLUMNS: Final = ("provider_id", "worker_id", "title", "starts_at", "ends_at", "due_at", "price", "subsidy")
+"""Fields of a body that are columns of a record; the others belong to its `detail`."""
+
+
+class RecordIn(Input):
+    """What every new record may say; a kind adds its own words."""
+
+    resident_id: UUID
+    title: Title = Field(default="", examples=["午餐"])
+    starts_at: Instant | None = Field(default=None, description="planned begin")
+    ends_at: Instant | None = Field(default=None, description="planned end")
+
+
+class Reason(Input):
+    """An action that must be explained."""
+
+    reason: Text = Field(examples=["老人当天住院"])
+
+
+class Note(Input):
+    """An action that may be explained."""
+
+    note: Annotated[str, Field(max_length=1000), Storable] = Field(default="", examples=["老人精神好"])
+
+
+class Plan(Input):
+    """When it shall happen."""
+
+    starts_at: Instant
+    ends_at: Instant
+
+
+class Nothing(BaseModel):
+    """A kind without words of its own."""
+
+
+@dataclass(slots=True)
+class Step:
+    """What a rule of a kind works on: the record as it will be written, the body that asks, and the transaction.
+
+    record: the columns of the row; a rule may change them and `record["detail"]`.
+    service, action: the code of the service; "create", or the action's code.
+    """
+
+    tx: Transaction
+    clock: Clock
+    caller: Account
+    service: str
+    action: str
+    record: dict[str, Any]
+    body: Any
+    told: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.record["detail"]
+        return found
+
+
+Rule = Callable[[Step], None]
+"""Raises BadInput, Conflict or Forbidden; runs inside the transaction that writes the record."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordKind:
+    """A kind of record.
+
+    path: the plural in the address, below /services/{service}/.
+    scope: the consent that opens it to family; None: any standing consent.
+    creators, readers: roles; family and provider accounts are narrowed to their residents and records besides.
+    rules: by action ("create" too); what is special to the kind.
+    """
+
+    service: str
+    machine: Machine
+    path: str
+    create: type[Input]
+    creators: frozenset[Role]
+    readers: frozenset[Role]
+    detail: type[BaseModel] = Nothing
+    scope: str | None = None
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        unknown = set(self.rules) - {"create"} - {move.action for move in self.machine.moves}
+        if unknown:
+            raise ValueError(f"{self.service}/{self.code}: rules for unknown actions {sorted(unknown)}")
+
+    @property
+    def code(self) -> str:
+        return self.machine.code
+
+    @property
+    def names(self) -> Names:
+        return self.machine.names

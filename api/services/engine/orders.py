@@ -1,0 +1,160 @@
+"""Orders and visits, the lifecycle that several services share: a request enters, a settled piece of work leaves.
+
+request → assess → assign → accept → check in → begin → check out → confirm → settle → archive; beside the way: change
+of time, cancel, abort. Meals, baths, housework, rehabilitation sessions, care visits at home follow it; what is
+special to one of them stays in its own module as rules.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Final
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from api.schemas import Input, Storable
+from api.services.engine.kind import Money, Note, Plan, Reason, Rule, Step
+from api.services.engine.machine import FAMILY, PROVIDER, SAME, STAFF, Machine, machine, move
+from core.errors import BadInput, Conflict
+from core.vocabulary import Role
+
+DOERS: Final = STAFF | PROVIDER
+ASKERS: Final = STAFF | FAMILY
+READERS: Final = frozenset({Role.ADMIN, Role.CAREGIVER, Role.FAMILY, Role.PROVIDER})
+Place = Annotated[str, Field(max_length=200), Storable]
+
+
+class Assess(Input):
+    """Whether and how it can be done, and what it costs."""
+
+    findings: Annotated[str, Field(max_length=1000), Storable] = Field(default="", examples=["可自行进食，低盐"])
+    price: Money
+    subsidy: Money = Field(default=Decimal(0), description="paid by the public side; at most the price")
+
+
+class Assign(Input):
+    """Who does it."""
+
+    provider_id: UUID | None = Field(default=None, description="left out: the institution itself")
+    worker_id: UUID | None = None
+
+
+class CheckIn(Input):
+    """The worker has come."""
+
+    place: Place = Field(default="", examples=["A 栋 203 室"])
+    photo_consented: bool = Field(default=False, description="the resident agreed to a photo as proof")
+
+
+class CheckOut(Input):
+    """The work is done."""
+
+    done: Annotated[str, Field(min_length=1, max_length=1000), Storable] = Field(examples=["午餐已送达并用完"])
+
+
+class Confirm(Input):
+    """The resident or family confirms and rates the work."""
+
+    stars: int = Field(ge=1, le=5, examples=[5])
+    words: Annotated[str, Field(max_length=1000), Storable] = ""
+
+
+class Settle(Input):
+    """How it was paid."""
+
+    paid: Money = Field(description="the own share that was paid; must be price less subsidy")
+    receipt: Annotated[str, Field(max_length=100), Storable] = ""
+
+
+class OrderDetail(BaseModel):
+    """What orders of every service carry beside the columns."""
+
+    note: str = ""
+    findings: str = ""
+    place: str = ""
+    photo_consented: bool = False
+    done: str = ""
+    stars: int | None = None
+    words: str = ""
+    paid: Decimal | None = None
+    receipt: str = ""
+    reason: str = ""
+    certified: bool | None = Field(default=None, description="the worker held a valid certificate when assigned")
+    times: dict[str, str] = Field(default_factory=dict, description="when the worker came, began and went")
+
+
+def order_machine(names: str) -> Machine:
+    """The lifecycle under a service's own name (`code 中文 English words`)."""
+    return machine(
+        names,
+        "requested 已申请 Requested, assessed 已评估 Assessed, dispatched 已派单 Dispatched,"
+        "accepted 已接单 Accepted, checked_in 已上门签到 Checked in, serving 服务中 Under way,"
+        "checked_out 已签退 Checked out, rated 已评价 Rated, settled 已结算 Settled, archived 已归档 Archived,"
+        "cancelled 已取消 Cancelled, aborted 异常中止 Aborted",
+        move("assess 评估 Assess", "requested", "assessed", STAFF, Assess, "family"),
+        move("assign 派单 Assign", "assessed dispatched accepted", "dispatched", STAFF, Assign, "provider worker"),
+        move("accept 接单 Accept", "dispatched", "accepted", DOERS, Note, "family"),
+        move("decline 拒单 Decline", "dispatched accepted", "assessed", DOERS, Reason, "staff"),
+        move("reschedule 改期 Reschedule", "requested assessed dispatched accepted", SAME, ASKERS, Plan,
+             "family provider worker staff"),
+        move("check_in 上门签到 Check in", "accepted", "checked_in", DOERS, CheckIn),
+        move("begin 开始服务 Begin", "checked_in", "serving", DOERS),
+        move("check_out 签退 Check out", "serving", "checked_out", DOERS, CheckOut, "family"),
+        move("confirm 验收评价 Confirm", "checked_out", "rated", ASKERS, Confirm, "provider"),
+        move("settle 结算 Settle", "checked_out rated", "settled", STAFF, Settle, "family provider"),
+        move("archive 归档 Archive", "settled", "archived", STAFF),
+        move("cancel 取消 Cancel", "requested assessed dispatched accepted", "cancelled", ASKERS, Reason,
+             "family provider worker staff"),
+        move("abort 异常中止 Abort", "checked_in serving", "aborted", DOERS, Reason, "family staff"),
+    )  # fmt: skip
+
+
+def assess(step: Step) -> None:
+    """The public side pays at most everything."""
+    if step.record["subsidy"] > step.record["price"]:
+        raise BadInput("the subsidy is higher than the price")
+
+
+def assign(step: Step) -> None:
+    """A provider that may work and a worker who is free and, it is noted, certified. Raises BadInput, Conflict."""
+    record, body, today = step.record, step.body, step.now.date()
+    record["provider_id"], record["worker_id"] = body.provider_id, body.worker_id
+    if record["provider_id"] is not None and not step.tx.first(
+        "records.provider_open", provider=record["provider_id"], service=step.service, today=today
+    ):
+        raise BadInput("this provider does not offer the service, is blocked, or its licence has run out")
+    if record["worker_id"] is None:
+        return
+    worker = step.tx.first(
+        "records.worker_free", worker=record["worker_id"], provider=record["provider_id"], record=record["id"],
+        starts_at=record["starts_at"], ends_at=record["ends_at"], today=today,
+    )  # fmt: skip
+    if worker is None:
+        raise BadInput("this worker does not work there, or no longer")
+    if worker["busy"]:
+        raise Conflict("this worker has something else to do at that time")
+    step.detail["certified"] = worker["certified"]
+
+
+def stamp(step: Step) -> None:
+    """The time of coming, beginning and going, as the platform saw it."""
+    step.detail["times"] = {**step.detail.get("times", {}), step.action: step.now.isoformat()}
+
+
+def settle(step: Step) -> None:
+    """To the cent: what was paid is the price less the subsidy."""
+    owed = (step.record["price"] or Decimal(0)) - (step.record["subsidy"] or Decimal(0))
+    if step.body.paid != owed:
+        raise BadInput(f"the own share is {owed}, not {step.body.paid}")
+
+
+RULES: Final[dict[str, Rule]] = {
+    "assess": assess,
+    "assign": assign,
+    "check_in": stamp,
+    "begin": stamp,
+    "check_out": stamp,
+    "settle": settle,
+}
+"""Start from these in a kind: `rules={**orders.RULES, "create": ...}`."""

@@ -1,0 +1,181 @@
+"""Records of the services: a kind, a caller and a body enter, checked rows with their history leave.
+
+Everything that happens to a record happens here: the caller's sight of it, the machine, the kind's own rules, the row,
+its event, the notices and the audit entry are one transaction.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from api.access import is_staff, resident_scopes
+from api.auth.accounts import Account
+from api.deps import AuditTrail
+from api.errors import PreconditionFailed
+from api.services.engine.kind import COLUMNS, RecordKind, Step
+from core.clock import Clock
+from core.errors import BadInput, Conflict, Forbidden, NotFound
+from core.ids import new_id
+from core.vocabulary import Role
+from db.tenant import Transaction
+
+Row = dict[str, Any]
+LATE_CREATE = "this Idempotency-Key was used for something else"
+
+
+def etag(version: int) -> str:
+    """The ETag of a version."""
+    return f'"{version}"'
+
+
+def sight(kind: RecordKind, caller: Account) -> dict[str, Any]:
+    """The parameters that narrow a query to what the caller may see."""
+    return {
+        "service": kind.service,
+        "kind": kind.code,
+        "viewer": caller.id if caller.role is Role.FAMILY else None,
+        "member": caller.id if caller.role is Role.PROVIDER else None,
+        "scope": kind.scope,
+    }
+
+
+def get(tx: Transaction, caller: Account, kind: RecordKind, record: UUID) -> Row:
+    """One record. Raises NotFound, also for what the caller may not see."""
+    row = tx.first("records.get", id=record, **sight(kind, caller))
+    if row is None:
+        raise NotFound(f"there is no such {kind.names.en.lower()}")
+    return row
+
+
+def create(
+    tx: Transaction,
+    clock: Clock,
+    audit: AuditTrail,
+    caller: Account,
+    kind: RecordKind,
+    body: BaseModel,
+    key: str | None,
+) -> tuple[Row, bool]:
+    """A new record, and whether it is new: one Idempotency-Key makes one record.
+
+    Raises NotFound (a resident who is not the caller's), Conflict (a key used for something else), or what the kind's
+    rules raise.
+    """
+    record_id = uuid.uuid5(caller.tenant, f"{kind.service} {kind.code} {key}") if key else new_id(clock)
+    given = body.model_dump(mode="json", exclude_none=True)
+    if key and (made := tx.first("records.get", id=record_id, **sight(kind, caller))) is not None:
+        first = tx.all("records.events", record=record_id, after=0, limit=1)
+        if first[0]["detail"] != given:
+            raise Conflict(LATE_CREATE)
+        return made, False
+    _may_concern(tx, caller, kind, getattr(body, "resident_id", None))
+    row: Row = {"id": record_id, "state": kind.machine.initial, **dict.fromkeys(COLUMNS), "title": "", "detail": {}}
+    row["resident_id"] = getattr(body, "resident_id", None)
+    step = Step(tx, clock, caller, kind.service, "create", row, body)
+    _take(step, given)
+    _apply_rule(kind, step)
+    _check_times(row)
+    inserted = tx.run(
+        "records.insert", tenant=caller.tenant, service=kind.service, kind=kind.code, by=caller.id, now=step.now,
+        final=row["state"] in kind.machine.finals, **row,
+    )  # fmt: skip
+    if not inserted:
+        raise Conflict(LATE_CREATE)
+    _remember(step, kind, "", given)
+    audit.record("create", f"{kind.service}/{kind.code}", record_id)
+    return get(tx, caller, kind, record_id), True
+
+
+def act(
+    tx: Transaction,
+    clock: Clock,
+    audit: AuditTrail,
+    caller: Account,
+    kind: RecordKind,
+    record: UUID,
+    action: str,
+    body: BaseModel,
+    if_match: str | None = None,
+) -> Row:
+    """The record after the action.
+
+    Raises NotFound, Forbidden, BadTransition, PreconditionFailed, or what the kind's rules raise.
+    """
+    tx.first("records.lock", id=record, service=kind.service, kind=kind.code)
+    row = get(tx, caller, kind, record)
+    if if_match is not None and etag(row["version"]) not in [tag.strip() for tag in if_match.split(",")]:
+        raise PreconditionFailed
+    before = row["state"]
+    row["state"] = kind.machine.next(before, action, caller.role)
+    given = body.model_dump(mode="json", exclude_none=True)
+    step = Step(tx, clock, caller, kind.service, action, row, body)
+    _take(step, given)
+    _apply_rule(kind, step)
+    _check_times(row)
+    columns = {name: row[name] for name in COLUMNS}
+    tx.run(
+        "records.update", id=record, state=row["state"], final=row["state"] in kind.machine.finals, now=step.now,
+        detail=row["detail"], **columns,
+    )  # fmt: skip
+    _remember(step, kind, before, given)
+    audit.record(action, f"{kind.service}/{kind.code}", record, state=row["state"])
+    return get(tx, caller, kind, record)
+
+
+def _may_concern(tx: Transaction, caller: Account, kind: RecordKind, resident: UUID | None) -> None:
+    """Whether the caller may open something for this resident."""
+    if resident is None:
+        if not (is_staff(caller) or caller.role is Role.PROVIDER):
+            raise Forbidden("a record without a resident is made by staff")
+        return
+    if caller.role is Role.PROVIDER:
+        raise Forbidden("a provider works on what it was given")
+    scopes = resident_scopes(tx, caller, resident)
+    if kind.scope is not None and kind.scope not in scopes:
+        raise Forbidden(f"there is no consent for {kind.scope} data of this resident")
+
+
+def _take(step: Step, given: dict[str, Any]) -> None:
+    """Words of the body into the columns they name, the others into the detail."""
+    for name, value in given.items():
+        if name in COLUMNS:
+            step.record[name] = getattr(step.body, name)
+        elif name != "resident_id":
+            step.detail[name] = value
+
+
+def _apply_rule(kind: RecordKind, step: Step) -> None:
+    rule = kind.rules.get(step.action)
+    if rule is not None:
+        rule(step)
+
+
+def _check_times(row: Row) -> None:
+    if row["starts_at"] and row["ends_at"] and row["ends_at"] < row["starts_at"]:
+        raise BadInput("ends_at lies before starts_at")
+
+
+def _remember(step: Step, kind: RecordKind, before: str, given: dict[str, Any]) -> None:
+    row, caller = step.record, step.caller
+    step.tx.run(
+        "records.add_event", tenant=caller.tenant, record=row["id"], now=step.now, user=caller.id, actor=caller.name,
+        role=caller.role.value, action=step.action, from_state=before, to_state=row["state"],
+        detail={**given, **step.told},
+    )  # fmt: skip
+    if step.action == "create":
+        groups = ["staff"] if not is_staff(caller) else ["family"]
+        words = kind.names.zh + "已登记", f"{kind.names.en} made"
+    else:
+        move = kind.machine.move(step.action)
+        groups, words = sorted(move.tells), (f"{kind.names.zh}：{move.names.zh}", f"{kind.names.en}: {move.names.en}")
+    if groups:
+        title = f" {row['title']}" if row["title"] else ""
+        step.tx.run(
+            "records.notify", tenant=caller.tenant, record=row["id"], now=step.now, by=caller.id, groups=groups,
+            scope=kind.scope, resident=row["resident_id"], provider=row["provider_id"], worker=row["worker_id"],
+            creator=row.get("created_by"), zh=words[0] + title, en=words[1] + title,
+        )  # fmt: skip

@@ -1,0 +1,19 @@
+"""Every kind of record of the eleven services, in one place: the modules of the services enter, routers leave."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter
+
+from api.services.daily_living.kinds import KINDS as DAILY_LIVING
+from api.services.engine.kind import RecordKind
+from api.services.engine.routes import router_of
+
+ALL: Final[tuple[tuple[RecordKind, ...], ...]] = (DAILY_LIVING,)
+KINDS: Final[dict[tuple[str, str], RecordKind]] = {(kind.service, kind.code): kind for kinds in ALL for kind in kinds}
+
+
+def routers() -> list[APIRouter]:
+    """The routes of every kind."""
+    return [router_of(kinds) for kinds in ALL]
