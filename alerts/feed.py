@@ -22,6 +22,7 @@ from alerts import checkpoint, directory, metrics, service
 from alerts.detectors.base import Batch, Detector, Finding
 from alerts.detectors.falls import FallDetector
 from alerts.detectors.silence import SilenceDetector
+from alerts.detectors.vital_day import VitalDayScore
 from alerts.detectors.vitals import VitalsDetector
 from alerts.directory import Directory
 from alerts.events import place_of
@@ -54,11 +55,19 @@ class Detectors:
     """The detectors of one follower."""
 
     vitals: VitalsDetector = field(default_factory=VitalsDetector)
+    vital_day: VitalDayScore = field(default_factory=VitalDayScore)
     silence: SilenceDetector = field(default_factory=SilenceDetector)
     falls: FallDetector = field(default_factory=FallDetector)
 
     def by_name(self) -> dict[str, Detector]:
-        return {"vitals": self.vitals, "silence": self.silence, "falls": self.falls}
+        return {**self.personal(), "silence": self.silence, "falls": self.falls}
+
+    def personal(self) -> dict[str, Detector]:
+        """Those whose subject is the resident, not the device; they are shown every reading of the resident."""
+        return {"vitals": self.vitals, "vital_day": self.vital_day}
+
+
+PERSONAL = frozenset(Detectors().personal())
 
 
 class Follower:
@@ -123,7 +132,9 @@ class Follower:
     def tick(self) -> int:
         """Let time pass for the detectors; how many findings. Raises as `step` does."""
         now = self._clock.time()
-        found = self._detectors.vitals.tick(now) + self._detectors.falls.tick(now)
+        found = self._detectors.falls.tick(now)
+        for detector in self._detectors.personal().values():
+            found += detector.tick(now)
         if self._clock.monotonic() - self._begun >= STARTING_SECONDS:
             found += self._detectors.silence.tick(now)
         self._pending += found
@@ -152,7 +163,8 @@ class Follower:
             return [finding for window in windows for finding in self._consume_window(window)]
         resident = self._known.bindings.residents(columns.device_key, columns.time)
         metric = columns.metric.astype(np.int16)
-        found = self._detectors.vitals.consume(Batch(resident, metric, columns.time, columns.value))
+        personal = Batch(resident, metric, columns.time, columns.value)
+        found = [f for detector in self._detectors.personal().values() for f in detector.consume(personal)]
         # A device with a wrong clock is heard all the same: silence counts by the time of receipt.
         heard = np.full(len(columns), row.received.timestamp())
         device = columns.device_key.astype(np.int64)
@@ -291,8 +303,8 @@ def store(tx: Transaction, clock: Clock, findings: Sequence[Finding]) -> list[di
 
 
 def _locate(tx: Transaction, finding: Finding) -> dict[str, Any] | None:
-    """Whom a finding concerns: vitals name the resident, the others a device at a time."""
-    if finding.detector == VitalsDetector.name:
+    """Whom a finding concerns: personal detectors name the resident, the others a device at a time."""
+    if finding.detector in PERSONAL:
         rows = tx.all("alerts.places", keys=[finding.subject])
         if not rows:
             return None

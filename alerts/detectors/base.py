@@ -6,14 +6,15 @@ says what time it is. So the same code runs live, in a replay and in the evaluat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BadInput
+from core.metrics import BY_CODE, BY_ID
 from core.vocabulary import Severity
 
 Floats = NDArray[np.float64]
@@ -151,6 +152,56 @@ def checked(
         if name not in state or state[name].shape != (*rows, *shape) or state[name].dtype != dtype:
             raise BadInput(f"checkpoint of {detector} does not fit: {name}")
     return {name: np.array(state[name]) for name in fields}
+
+
+class Keyed:
+    """State of a detector in arrays, one row per key; what a detector adds is its judgement."""
+
+    name: str
+    version: str
+    keys: ClassVar[str] = "subject"
+    fields: ClassVar[Mapping[str, tuple[tuple[int, ...], float, type]]]
+    """Array name -> (shape per key, fill, dtype); together they are the checkpoint."""
+
+    def __init__(self) -> None:
+        self._rows = Rows()
+        self._s: dict[str, np.ndarray[Any, Any]] = {
+            n: np.full((0, *d), fill, t) for n, (d, fill, t) in self.fields.items()
+        }
+
+    def state(self) -> dict[str, np.ndarray[Any, Any]]:
+        """A checkpoint: copies of everything that the next call depends on, bit for bit."""
+        n = len(self._rows)
+        return {self.keys: self._rows.keys.copy(), **{name: array[:n].copy() for name, array in self._s.items()}}
+
+    def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        """Go back to a checkpoint of the same version; raises BadInput if it does not fit."""
+        self._s = checked(self.name, self.keys, state, self.fields)
+        self._rows.load(np.array(state[self.keys]))
+
+    def _row(self, keys: Ints) -> Ints:
+        """Rows of keys; new keys get filled rows."""
+        before = len(self._rows)
+        rows = self._rows.add(keys)
+        if len(self._rows) > before:
+            for name, (_, fill, _) in self.fields.items():
+                self._s[name] = grown(self._s[name], len(self._rows), fill)
+        return rows
+
+
+def column_of(codes: Sequence[str]) -> Ints:
+    """A table from metric id to the place of its code in `codes`, -1 for all others."""
+    table = np.full(max(BY_ID) + 1, -1, np.int64)
+    table[[BY_CODE[code].id for code in codes]] = np.arange(len(codes))
+    return table
+
+
+def of_metrics(batch: Batch, table: Ints) -> tuple[Batch, Ints]:
+    """The usable readings of the metrics in a `column_of` table, with their columns."""
+    known = (batch.metric >= 0) & (batch.metric < len(table))
+    mine = known & (table[np.where(known, batch.metric, 0)] >= 0)
+    kept = usable(Batch(batch.subject[mine], batch.metric[mine], batch.time[mine], batch.value[mine]))
+    return kept, table[kept.metric]
 
 
 def usable(batch: Batch) -> Batch:

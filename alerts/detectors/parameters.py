@@ -148,6 +148,80 @@ VITAL_RULES: tuple[VitalRule, ...] = (
     ),
 )
 
+
+@dataclass(frozen=True, slots=True)
+class DayRule:
+    """From where on one metric's readings weigh on the score of the day; a side without a limit does not."""
+
+    metric: str
+    group: str
+    """Of the metrics of one group only the worst counts."""
+    low: Parameter | None
+    high: Parameter | None
+    scale: Parameter
+    """So far beyond the limit is one unit of depth."""
+
+
+VITAL_DAY_RULES: tuple[DayRule, ...] = (
+    DayRule(
+        "bp_sys",
+        "pressure",
+        _p(90, "mmHg", f"low blood pressure < 90/60; {_NEWS2}: <= 90 scores 3", "V"),
+        _p(160, "mmHg", "China: grade 2 hypertension 160-179; TELBIL: > 160", "V"),
+        _p(20, "mmHg", "a grade of hypertension is 20 mmHg wide", "V"),
+    ),
+    DayRule(
+        "bp_dia",
+        "pressure",
+        _p(54, "mmHg", "between TIHM (< 50) and TELBIL (< 60)"),
+        _p(100, "mmHg", "China: grade 2 hypertension 100-109", "V"),
+        _p(10, "mmHg", "a grade of hypertension is 10 mmHg wide", "V"),
+    ),
+    DayRule(
+        "heart_rate",
+        "pulse",
+        _p(50, "/min", "TELBIL: < 50; ACC/AHA working cut", "V"),
+        _p(100, "/min", "tachycardia > 100 at rest; TELBIL and TIHM: > 100", "V"),
+        _p(10, "/min", "half a band of NEWS2"),
+    ),
+    DayRule(
+        "body_temp",
+        "temperature",
+        None,
+        _p(37.8, "°C", "IDSA long-term care: a single oral reading > 37.8", "V"),
+        _p(0.5, "°C", "half a band of NEWS2"),
+    ),
+    DayRule(
+        "spo2",
+        "oxygen",
+        _p(91, "%", f"{_NEWS2}: <= 91 scores 3", "V"),
+        None,
+        _p(2, "%", f"{_NEWS2}: width of a band", "V"),
+    ),
+    DayRule(
+        "resp_rate",
+        "breathing",
+        _p(8, "/min", f"{_NEWS2}: <= 8 scores 3", "V"),
+        _p(25, "/min", f"{_NEWS2}: >= 25 scores 3", "V"),
+        _p(4, "/min", f"{_NEWS2}: width of the band below", "V"),
+    ),
+    DayRule(
+        "glucose",
+        "glucose",
+        _p(3.8, "mmol/L", "ADA: level 1 hypoglycaemia < 3.9", "V"),
+        _p(13.9, "mmol/L", "250 mg/dL: level 2 hyperglycaemia of the time-in-range consensus"),
+        _p(1.0, "mmol/L", "about the width of level 1 hypoglycaemia"),
+    ),
+)
+VITAL_DAY_STEEPNESS = _p(4.0, "1", "score of one group = 1 / (1 + exp(-4 depth)): 0.5 at the limit, 0.98 a unit beyond")
+VITAL_DAY_NORMAL = _p(-0.5, "depth", "half a unit inside the limit is normal and scores 0: pressure < 150/95")
+VITAL_DAY_AGAIN = _p(0.6, "depth", "somebody measured again after a reading beyond the limit: it was taken seriously")
+VITAL_DAY_EVENING = _p(20.5, "h", "local time; what is measured later is still on the list of the next day's staff")
+VITAL_DAY_EVENING_LESS = _p(2.0, "depth", "what the evening weighs less on its own day")
+VITAL_DAY_YESTERDAY = _p(-0.25, "depth", "what was beyond a limit yesterday, today: just short of a limit reached")
+VITAL_DAY_REVIEW = _p(0.5, "1", "score from which the day's readings are put before a person: a limit was reached")
+VITAL_DAY_URGENT = _p(0.98, "1", "score of one reading a whole unit of depth beyond its limit")
+
 SPIKE_READINGS = _p(3, "readings", "median of three: the shortest filter that drops a lone spike", "K")
 CLOCK_SET_BACK_READINGS = _p(
     3, "readings", "so many rising times in a row behind the newest mean that the device's clock was set back"

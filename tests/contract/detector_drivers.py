@@ -13,8 +13,9 @@ import numpy as np
 
 from alerts.detectors.base import Batch, Detector, Finding
 from alerts.detectors.falls import FallDetector
-from alerts.detectors.parameters import VITAL_RULES
+from alerts.detectors.parameters import VITAL_DAY_RULES, VITAL_RULES
 from alerts.detectors.silence import SilenceDetector
+from alerts.detectors.vital_day import VitalDayScore
 from alerts.detectors.vitals import VitalsDetector
 from core.metrics import BY_CODE
 
@@ -141,6 +142,32 @@ class VitalsDriver:
         return [Readings(batch), Tick(t + 400)]
 
 
+class VitalDayDriver:
+    kind = VitalDayScore
+
+    def build(self) -> Detector:
+        return VitalDayScore()
+
+    def steps(self, rng: np.random.Generator) -> list[Step]:
+        out: list[Step] = []
+        for hour in range(0, 120, 3):
+            n = int(rng.integers(0, 6))
+            rule = rng.integers(0, len(VITAL_DAY_RULES), n)
+            limit = np.array([(r.high or r.low).value for r in VITAL_DAY_RULES])[rule]  # type: ignore[union-attr]
+            scale = np.array([r.scale.value for r in VITAL_DAY_RULES])[rule]
+            metric = np.array([BY_CODE[r.metric].id for r in VITAL_DAY_RULES], np.int16)[rule]
+            time = T0 + 3600 * hour + rng.uniform(-20_000, 3600, n)
+            value = limit + scale * rng.normal(-1, 1.5, n)
+            out += [Readings(Batch(rng.integers(-1, 5, n), metric, time, value)), Tick(T0 + 3600 * (hour + 1))]
+        return out
+
+    def alarm(self, t: float) -> list[Step]:
+        # two mornings, so that one of them is in daylight whatever the hour of t
+        pressure = np.full(4, BY_CODE["bp_sys"].id, np.int16)
+        time = t + 21_600 * np.arange(4)
+        return [Readings(Batch(np.full(4, 77), pressure, time, np.full(4, 205.0))), Tick(t + 3 * 86_400)]
+
+
 class SilenceDriver:
     kind = SilenceDetector
 
@@ -206,4 +233,4 @@ class FallsDriver:
         return [*windows, Tick(t + 60)]
 
 
-DRIVERS: tuple[Callable[[], Driver], ...] = (VitalsDriver, SilenceDriver, FallsDriver)
+DRIVERS: tuple[Callable[[], Driver], ...] = (VitalsDriver, VitalDayDriver, SilenceDriver, FallsDriver)
