@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from api.services.assessment import kinds as assessment
 from api.services.daily_living import kinds as daily_living
 from api.services.engine.machine import Machine, Move, State
 from core.vocabulary import Names
@@ -227,15 +228,7 @@ SERVICES: Final[tuple[CareService, ...]] = (
         Names("能力与需求综合评估", "Ability and need assessment"),
         "assurance",
         "第五章：老年人能力与需求综合评估标准；老年人失能等级评估体系",
-        (
-            _cycle(
-                "assessment 评估 Assessment",
-                "requested 已申请 Requested, received 已受理 Received, dispatched 已派单 Dispatched",
-                "assessed 已现场评估 Assessed on site, reviewed 已复核 Reviewed",
-                "announced 公示中 Announced, valid 已生效 Valid, appealed 申诉中 Under appeal",
-                "due 到期待重评 Due again",
-            ),
-        ),
+        tuple(kind.machine for kind in assessment.KINDS),
     ),
     CareService(
         "home-care",

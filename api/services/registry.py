@@ -6,14 +6,16 @@ from typing import Final
 
 from fastapi import APIRouter
 
+from api.services.assessment.kinds import KINDS as ASSESSMENT
+from api.services.assessment.routes import router as forms_router
 from api.services.daily_living.kinds import KINDS as DAILY_LIVING
 from api.services.engine.kind import RecordKind
 from api.services.engine.routes import router_of
 
-ALL: Final[tuple[tuple[RecordKind, ...], ...]] = (DAILY_LIVING,)
+ALL: Final[tuple[tuple[RecordKind, ...], ...]] = (DAILY_LIVING, ASSESSMENT)
 KINDS: Final[dict[tuple[str, str], RecordKind]] = {(kind.service, kind.code): kind for kinds in ALL for kind in kinds}
 
 
 def routers() -> list[APIRouter]:
-    """The routes of every kind."""
-    return [router_of(kinds) for kinds in ALL]
+    """The routes of every kind, and what single services have beside them."""
+    return [forms_router, *(router_of(kinds) for kinds in ALL)]
