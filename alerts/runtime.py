@@ -194,6 +194,8 @@ class Runtime:
             if row is None or not row["leading"]:
                 return
             metrics.LEADING.set(1)
+            # Its turn lasts as long as it leads: the database is there from its beginning.
+            metrics.AVAILABLE.labels("detectors").set(1)
             try:
                 self._lead(connection)
             except LostLead:

@@ -27,8 +27,8 @@ HEARTBEAT_SECONDS = 5
 EXPIRE_SECONDS = 15
 PARTITION_HOURS = 1
 
-RUNS = Counter("anhu_jobs_runs_total", "Runs of each job by result", ["job", "result"])
-LAST = Gauge("anhu_jobs_last_success_timestamp_seconds", "When each job last succeeded", ["job"])
+RUNS = Counter("anhu_jobs_runs_total", "Runs of each job by result", ["task", "result"])
+LAST = Gauge("anhu_jobs_last_success_timestamp_seconds", "When each job last succeeded", ["task"])
 
 
 def run_jobs(settings: Settings, clock: Clock, stop: threading.Event) -> None:

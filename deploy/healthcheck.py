@@ -23,10 +23,6 @@ TIMEOUT_SECONDS = 4.0
 HEARTBEAT_SECONDS_MAX = 60.0
 ACCOUNTS_SECONDS_MAX = 180.0
 ACCOUNTS_STAMP = Path("/var/lib/anhu-broker/checked")
-DOOR_LANE = "inbox"
-"""What vendors send by HTTP comes out of the database; no broker is behind it."""
-DETECTORS = "detectors"
-"""Its turn lasts as long as it leads, so this figure stays at its beginning; anhu_alerts_leading tells of it."""
 ROLES = ("api", "ingest", "alerts", "jobs", "broker-accounts")
 
 Samples = list[tuple[str, dict[str, str], float]]
@@ -40,12 +36,8 @@ def check_api(settings: Settings) -> None:
 
 
 def check_ingest(samples: Samples) -> None:
-    """Every lane that hears the broker has its session there."""
-    lanes = {
-        labels["lane"]: value
-        for name, labels, value in samples
-        if name == "anhu_ingest_broker_connected" and labels["lane"] != DOOR_LANE
-    }
+    """Every lane has its session on the broker."""
+    lanes = {labels["lane"]: value for name, labels, value in samples if name == "anhu_ingest_broker_connected"}
     away = [lane for lane, value in lanes.items() if value != 1]
     if away or not lanes:
         raise Unavailable(f"not connected to the broker: {', '.join(away) or 'no lane yet'}")
@@ -53,11 +45,7 @@ def check_ingest(samples: Samples) -> None:
 
 def check_alerts(samples: Samples) -> None:
     """Every worker reached the database at its last turn."""
-    workers = {
-        labels["worker"]: value
-        for name, labels, value in samples
-        if name == "anhu_alerts_database_available" and labels["worker"] != DETECTORS
-    }
+    workers = {labels["worker"]: value for name, labels, value in samples if name == "anhu_alerts_database_available"}
     away = [worker for worker, value in workers.items() if value != 1]
     if away or not workers:
         raise Unavailable(f"workers without the database: {', '.join(away) or 'none has worked yet'}")
@@ -68,7 +56,7 @@ def check_jobs(samples: Samples, clock: Clock) -> None:
     last = [
         value
         for name, labels, value in samples
-        if name == "anhu_jobs_last_success_timestamp_seconds" and labels["job"] == "heartbeat"
+        if name == "anhu_jobs_last_success_timestamp_seconds" and labels["task"] == "heartbeat"
     ]
     if not last or clock.time() - last[0] > HEARTBEAT_SECONDS_MAX:
         raise Unavailable("the heartbeat job has not succeeded for a minute")

@@ -65,9 +65,15 @@ class LaneMetrics:
         self._batch_size = parent.batch_size.labels(lane)
         self.waiting = parent.waiting.labels(lane)
         self.lag = parent.lag.labels(lane)
-        self.connected = parent.connected.labels(lane)
+        self._connected = parent.connected
+        self._lane = lane
         self.database_away = parent.away.labels(lane)
         self.commit_seconds = parent.commit.labels(lane)
+
+    @property
+    def connected(self) -> Gauge:
+        """Exported from the first use: a lane that hears no broker has no such figure."""
+        return self._connected.labels(self._lane)
 
     def received(self, items: int, messages: int) -> None:
         """A batch was decoded."""

@@ -104,7 +104,7 @@ def test_the_reader_of_expressions_finds_what_does_not_exist() -> None:
     assert names == {"anhu_ingest_lost_total", "up"}
     assert labels == {"lane", "colour"}
     assert "anhu_ingest_messages_total" in EXPORTED
-    assert EXPORTED["anhu_jobs_runs_total"] == {"exported_job", "result"}
+    assert EXPORTED["anhu_jobs_runs_total"] == {"task", "result"}
 
 
 def test_rules_say_how_bad_it_is_and_what_to_do() -> None:
