@@ -18,6 +18,7 @@ import typer
 
 from alerts.detectors.falls import FallDetector
 from alerts.detectors.parameters import FALL_THRESHOLD, FALL_WAIT
+from cli import evaluate_anomalies
 from core.errors import AnhuError, BadInput
 
 app = typer.Typer(
@@ -64,6 +65,20 @@ def falls(
         typer.echo(f"anhu evaluate falls: {error}", err=True)
         raise typer.Exit(2) from error
     typer.echo(f"{len(rows)} trials, {sum(verdict.fall for _, verdict in rows)} falls -> {target}", err=True)
+
+
+@app.command()
+def anomalies(
+    source: Annotated[Path, typer.Option("--input", help="folder with CSVs of timestamp, value, at any depth")],
+    target: Annotated[Path, typer.Option("--output", help="folder for the same files with an anomaly_score")],
+) -> None:
+    """Anomalies in recorded time series. 时间序列中的异常。"""
+    try:
+        files, rows = evaluate_anomalies.evaluate(source, target)
+    except (AnhuError, OSError) as error:
+        typer.echo(f"anhu evaluate anomalies: {error}", err=True)
+        raise typer.Exit(2) from error
+    typer.echo(f"{files} files, {rows} rows -> {target}", err=True)
 
 
 def _judged(trial: Trial) -> Verdict:

@@ -244,3 +244,14 @@ FALL_GAP_BRIDGED = _p(0.25, "s", "a hole that is filled by interpolation")
 FALL_WAIT = _p(5.0, "s", "with no further window for so long, an impact is judged by what there is")
 FALL_AGAIN_AFTER = _p(10.0, "s", "impacts nearer to a raised fall belong to it")
 FALL_THRESHOLD = _p(0.5, "1", "scores are scaled so that the operating point chosen in training lies here")
+
+# Generic anomaly score. The figures lie on a wide plateau of the benchmark's development files: halving or doubling one
+# of them costs a few points, see docs/detectors.md.
+ANOMALY_MEMORY = _p(4000, "rows", "two weeks of readings every five minutes; half of it costs a few points")
+ANOMALY_WARM_UP = _p(100, "rows", "before so much is known, nothing is called unusual")
+ANOMALY_NOVELTY_QUANTILE = _p(0.997, "1", "of distances to the nearest earlier value: what is usual at most")
+ANOMALY_SHIFT_ROWS = _p(30, "rows", "short mean of the level shift; the long one covers ten times as much")
+ANOMALY_DAY_BINS = _p(96, "bins per day", "a quarter of an hour: fine enough for a daily habit")
+ANOMALY_DAY_MEMORY = _p(60, "readings per bin", "a bin's mean follows slow change over weeks")
+ANOMALY_SHARPNESS = _p(2, "1", "exponent that turns excess into a score: 0.5 where it equals the largest usual one")
+ANOMALY_QUIET_ROWS = _p(120, "rows", "what goes on is told once: only a stronger moment counts within these rows")
