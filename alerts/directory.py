@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -56,6 +56,7 @@ class Directory:
     devices: dict[int, dict[str, Any]]
     bindings: Bindings
     limits: list[dict[str, Any]]
+    clinical: list[dict[str, Any]] = field(default_factory=list)
 
     def position(self, device_key: int) -> str:
         """Where a device is worn, as far as anyone has said."""
@@ -68,4 +69,5 @@ def load(tx: Transaction, clock: Clock) -> Directory:
     since = clock.now() - timedelta(seconds=limits.CLOCK_PAST_SECONDS + 86_400)
     devices = {row["key"]: row for row in tx.all("alerts.watched_devices", now=clock.now())}
     bindings = Bindings(tx.all("alerts.bindings", since=since))
-    return Directory(devices, bindings, tx.all("alerts.vital_limits", now=clock.now()))
+    limits_set = tx.all("alerts.vital_limits", now=clock.now())
+    return Directory(devices, bindings, limits_set, tx.all("clinical.current_of_all", now=clock.now()))

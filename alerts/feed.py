@@ -21,6 +21,7 @@ import psycopg
 from alerts import checkpoint, directory, metrics, service
 from alerts.detectors.base import Batch, Detector, Finding
 from alerts.detectors.falls import FallDetector
+from alerts.detectors.news2 import News2Detector
 from alerts.detectors.silence import SilenceDetector
 from alerts.detectors.vital_day import VitalDayScore
 from alerts.detectors.vitals import VitalsDetector
@@ -55,6 +56,7 @@ class Detectors:
     """The detectors of one follower."""
 
     vitals: VitalsDetector = field(default_factory=VitalsDetector)
+    news2: News2Detector = field(default_factory=News2Detector)
     vital_day: VitalDayScore = field(default_factory=VitalDayScore)
     silence: SilenceDetector = field(default_factory=SilenceDetector)
     falls: FallDetector = field(default_factory=FallDetector)
@@ -64,7 +66,7 @@ class Detectors:
 
     def personal(self) -> dict[str, Detector]:
         """Those whose subject is the resident, not the device; they are shown every reading of the resident."""
-        return {"vitals": self.vitals, "vital_day": self.vital_day}
+        return {"vitals": self.vitals, "news2": self.news2, "vital_day": self.vital_day}
 
 
 PERSONAL = frozenset(Detectors().personal())
@@ -79,7 +81,7 @@ class Follower:
         self._batches_max = batches_max
         self._detectors = Detectors()
         self._known = Directory({}, directory.Bindings([]), [])
-        self._limits_set: set[tuple[int, int]] = set()
+        self._limits_set: set[tuple[int, int]] | None = None  # not known: a checkpoint may hold what has ended since
         self._seq = 0
         self._pending: list[Finding] = []
         self._read_seq = 0
@@ -101,6 +103,7 @@ class Follower:
             stored = tx.one("feed.follower", name=FOLLOWER)
             self._known = directory.load(tx, self._clock)
         self._seq = self._read_seq = stored["seq"]
+        self._limits_set = None
         restored = stored["checkpoint"] is not None and self._restore(stored)
         self._register()
         if not restored:
@@ -255,7 +258,9 @@ class Follower:
             heard = row["last_sample"].timestamp() if row["last_sample"] else None
             silence.register(key, row["supervision_seconds"] if bound else 0.0, since, heard)
         wanted = {(row["resident_key"], row["metric"]): row for row in self._known.limits}
-        for subject, metric in self._limits_set - set(wanted):
+        if self._limits_set is None:
+            vitals.forget_limits()
+        for subject, metric in (self._limits_set or set()) - set(wanted):
             vitals.set_limits(subject, metric, **vitals.limits(-1, metric))  # back to the defaults
         for (subject, metric), row in wanted.items():
             try:
@@ -263,6 +268,21 @@ class Follower:
             except BadInput as error:
                 log.warning("limits_refused", resident=subject, metric=metric, error=str(error))
         self._limits_set = set(wanted)
+        self._detectors.news2.forget_clinical()
+        said: dict[int, dict[str, str]] = {}
+        for row in self._known.clinical:
+            said.setdefault(row["resident_key"], {})[row["kind"]] = row["value"]
+        for subject, known in said.items():
+            self._detectors.news2.set_clinical(subject, **clinical(known))
+
+
+def clinical(known: Mapping[str, str]) -> dict[str, bool | None]:
+    """What `News2Detector.set_clinical` takes, from settings and observations by their kind."""
+    return {
+        "scale2": known.get("spo2_scale") == "2",
+        "oxygen": known["oxygen"] == "oxygen" if "oxygen" in known else None,
+        "altered": known["consciousness"] != "A" if "consciousness" in known else None,
+    }
 
 
 LIMITS_RISING = ("low_critical", "low", "high", "high_critical")

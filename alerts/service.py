@@ -14,6 +14,9 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from alerts import escalation, lifecycle, timeline
+from alerts.detectors.news2 import MEASURED as NEWS2_MEASURED
+from alerts.detectors.news2 import News2, news2
+from alerts.detectors.news2 import age_max_seconds as news2_age_max_seconds
 from alerts.escalation import Run, default_plan, validate_plan
 from alerts.lifecycle import REASON_NAMES, Act, Action, Cleared, Decision, Effect, Raised, Reason, Snapshot
 from alerts.notify.message import type_names
@@ -25,13 +28,17 @@ from core.vocabulary import AlertState, Names, Outcome, Severity
 from db.tenant import Transaction
 
 __all__ = [
+    "NEWS2_MEASURED",
     "REASON_NAMES",
     "Action",
     "Actor",
+    "News2",
     "Occurrence",
     "Outcome",
     "act",
     "default_plan",
+    "news2",
+    "news2_age_max_seconds",
     "open_or_append",
     "record_test",
     "type_names",

@@ -21,6 +21,7 @@ from api.middleware import Envelope, RequestMetrics
 from api.notices.routes import router as notices_router
 from api.providers.routes import router as providers_router
 from api.residents.limits import router as limits_router
+from api.residents.news2 import router as news2_router
 from api.residents.routes import router as residents_router
 from api.residents.vitals import router as vitals_router
 from api.services import registry
@@ -36,6 +37,7 @@ ROUTERS = (
     auth_router,
     residents_router,
     limits_router,
+    news2_router,
     vitals_router,
     # Before the devices: `discovered` is no device's id.
     discovered_router,

@@ -100,6 +100,7 @@ ALERT_TYPES: dict[str, Names] = {
     "bp_dia_low": Names("舒张压过低", "Diastolic pressure low"),
     "glucose_high": Names("血糖过高", "Glucose high"),
     "glucose_low": Names("血糖过低", "Glucose low"),
+    "news2": Names("早期预警评分升高", "Early warning score raised (NEWS2)"),
     "vitals_review": Names("生命体征需复核", "Day's vital readings need a look"),
     "device_silent": Names("设备失联", "Device silent"),
 }

@@ -150,6 +150,40 @@ VITAL_RULES: tuple[VitalRule, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
+class Band:
+    """One line of the NEWS2 chart: whole numbers (temperature: tenths), upper edges included; the last has none."""
+
+    upper: tuple[float, ...]
+    score: tuple[int, ...]
+    resolution: float
+    age_max: Parameter
+    """An older value says nothing about now: the parameter counts as missing."""
+
+
+_CHART = f"{_NEWS2}, chart 1: upper edges of the columns"
+_CONTINUOUS = _p(3600, "s", "observations of a patient at any risk are repeated hourly to 6-hourly; sensors send often")
+_SPOT = _p(86_400, "s", "spot readings come once or a few times a day; routine observation is at least 12-hourly")
+
+NEWS2_BANDS: dict[str, Band] = {
+    "resp_rate": Band((8, 11, 20, 24), (3, 1, 0, 2, 3), 1, _CONTINUOUS),
+    "spo2": Band((91, 93, 95), (3, 2, 1, 0), 1, _CONTINUOUS),
+    "bp_sys": Band((90, 100, 110, 219), (3, 2, 1, 0, 3), 1, _SPOT),
+    "heart_rate": Band((40, 50, 90, 110, 130), (3, 1, 0, 1, 2, 3), 1, _CONTINUOUS),
+    "body_temp": Band((35.0, 36.0, 38.0, 39.0), (3, 1, 0, 1, 2), 0.1, _SPOT),
+}
+NEWS2_SPO2_SCALE2_AIR = ((83, 85, 87), (3, 2, 1, 0))
+NEWS2_SPO2_SCALE2_OXYGEN = ((83, 85, 87, 92, 94, 96), (3, 2, 1, 0, 1, 2, 3))
+NEWS2_OXYGEN = _p(2, "points", _CHART, "V")
+NEWS2_CONSCIOUSNESS = _p(3, "points", _CHART + "; new confusion, voice, pain or unresponsive", "V")
+NEWS2_MEDIUM = _p(5, "points", f"{_NEWS2}, chart 2: urgent response from 5", "V")
+NEWS2_HIGH = _p(7, "points", f"{_NEWS2}, chart 2: emergency response from 7", "V")
+NEWS2_SINGLE = _p(3, "points", f"{_NEWS2}, chart 2: 3 in any single parameter", "V")
+NEWS2_HOLD = _p(300, "s", _HOLD)
+NEWS2_CLEAR = _p(600, "s", _CLEAR)
+NEWS2_OBSERVATION_AGE = _p(86_400, "s", "what a person saw of consciousness holds for a day unless told otherwise")
+
+
+@dataclass(frozen=True, slots=True)
 class DayRule:
     """From where on one metric's readings weigh on the score of the day; a side without a limit does not."""
 

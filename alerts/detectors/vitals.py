@@ -101,6 +101,13 @@ class VitalsDetector:
         self._s["limit"][row, column] = limits
         self._follow(np.array([row]), np.array([column]))
 
+    def forget_limits(self) -> None:
+        """Everybody is back at the defaults, until limits are set again."""
+        n = len(self._rows)
+        self._s["limit"][:n] = _LIMITS
+        rows, columns = np.nonzero(~np.isnan(self._s["time"][:n, :, -1]))
+        self._follow(rows, columns)
+
     def limits(self, subject: int, metric: int) -> dict[str, float]:
         """The limits in force for a person and metric; NaN where there is none."""
         column = int(_COLUMN[metric])

@@ -37,6 +37,7 @@ class LimitsIn(Input):
     low_critical: Bound | None = Field(default=None, examples=[40])
     high_critical: Bound | None = Field(default=None, examples=[140])
     reason: Reason = Field(examples=["房颤，心内科医嘱"])
+    since: Instant | None = Field(default=None, alias="from", description="when they begin; at once if left out")
     until: Instant | None = Field(default=None, description="when they end by themselves")
 
     @model_validator(mode="after")
@@ -87,20 +88,21 @@ def list_limits(resident_id: UUID, tx: Tx, audit: Audit) -> LimitsList:
     dependencies=[require(*STAFF)],
 )
 def set_limits(resident_id: UUID, body: LimitsIn, caller: Caller, tx: Tx, state: State, audit: Audit) -> Limits:
-    """Replaces what held for this metric; the older record stays."""
+    """Replaces, from its beginning on, what held for this metric; the older record stays."""
     tx.one("residents.exists", resident=resident_id)
     now, metric = state.clock.now(), BY_CODE[body.metric]
-    if body.until is not None and body.until <= now:
-        raise BadInput("the limits would have ended already")
+    start = max(now, body.since or now)
+    if body.until is not None and body.until <= start:
+        raise BadInput("the limits would have ended before they begin")
     limits = new_id(state.clock)
-    tx.run("limits.end_current", resident=resident_id, metric=metric.id, now=now)
+    tx.run("limits.end_current", resident=resident_id, metric=metric.id, now=start)
     tx.run(
         "limits.insert",
         id=limits,
         tenant=caller.tenant,
         resident=resident_id,
         author=caller.id,
-        now=now,
+        now=start,
         **(body.model_dump() | {"metric": metric.id}),
     )
     tx.first("limits.tell")

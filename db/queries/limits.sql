@@ -7,7 +7,7 @@ FROM vital_limits l JOIN users u ON u.id = l.author_id
 WHERE l.resident_id = %(resident)s ORDER BY l.valid_from DESC, l.id DESC LIMIT 500
 
 -- name: end_current
-UPDATE vital_limits SET valid_to = %(now)s
+UPDATE vital_limits SET valid_to = greatest(valid_from, %(now)s)
 WHERE resident_id = %(resident)s AND metric = %(metric)s AND (valid_to IS NULL OR valid_to > %(now)s)
 
 -- name: insert

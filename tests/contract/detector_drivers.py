@@ -13,6 +13,7 @@ import numpy as np
 
 from alerts.detectors.base import Batch, Detector, Finding
 from alerts.detectors.falls import FallDetector
+from alerts.detectors.news2 import MEASURED, News2Detector
 from alerts.detectors.parameters import VITAL_DAY_RULES, VITAL_RULES
 from alerts.detectors.silence import SilenceDetector
 from alerts.detectors.vital_day import VitalDayScore
@@ -142,6 +143,32 @@ class VitalsDriver:
         return [Readings(batch), Tick(t + 400)]
 
 
+class News2Driver:
+    kind = News2Detector
+
+    def build(self) -> Detector:
+        detector = News2Detector()
+        detector.set_clinical(2, scale2=True, oxygen=True, altered=False)
+        return detector
+
+    def steps(self, rng: np.random.Generator) -> list[Step]:
+        out: list[Step] = []
+        well, ill = np.array([16, 97, 130, 75, 36.6]), np.array([26, 90, 88, 128, 39.4])
+        for minute in range(0, 120, 2):
+            n = int(rng.integers(0, 15))
+            column = rng.integers(0, len(MEASURED), n)
+            value = np.where(minute // 40 == 1, ill[column], well[column]) * rng.normal(1, 0.02, n)
+            time = T0 + 60 * minute + rng.uniform(-200, 60, n)
+            metric = np.array([BY_CODE[code].id for code in MEASURED], np.int16)[column]
+            out += [Readings(Batch(rng.integers(-1, 5, n), metric, time, value)), Tick(T0 + 60 * minute + 61)]
+        return out
+
+    def alarm(self, t: float) -> list[Step]:
+        metric = np.array([BY_CODE[code].id for code in ("spo2", "resp_rate", "heart_rate")] * 2, np.int16)
+        value = np.array([85.0, 28.0, 135.0] * 2)
+        return [Readings(Batch(np.full(6, 77), metric, t + 100 * np.arange(6), value)), Tick(t + 900)]
+
+
 class VitalDayDriver:
     kind = VitalDayScore
 
@@ -233,4 +260,4 @@ class FallsDriver:
         return [*windows, Tick(t + 60)]
 
 
-DRIVERS: tuple[Callable[[], Driver], ...] = (VitalsDriver, VitalDayDriver, SilenceDriver, FallsDriver)
+DRIVERS: tuple[Callable[[], Driver], ...] = (VitalsDriver, News2Driver, VitalDayDriver, SilenceDriver, FallsDriver)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -46,6 +47,27 @@ def test_the_detectors_get_what_holds_now(api: Api, make_pool_for: Callable[[DbR
     api.clock.advance(1)
     assert held() == []
     assert staff.delete(f"{url(api)}/spo2").status_code == 404
+
+
+def test_limits_hold_from_and_until(api: Api, make_pool_for: Callable[[DbRole], Pool]) -> None:
+    staff = api.as_user("caregiver")
+    now = api.clock.now()
+    staff.post(url(api), json={"metric": "bp_sys", "high": 170, "reason": "现在"})
+    later = {"metric": "bp_sys", "high": 150, "reason": "术后", "from": (now + timedelta(hours=1)).isoformat()}
+    answer = staff.post(url(api), json=later | {"until": (now + timedelta(hours=2)).isoformat()})
+    assert answer.status_code == 201, answer.text
+    ended = staff.post(url(api), json=later | {"until": (now + timedelta(minutes=30)).isoformat()})
+    assert ended.status_code == 422
+
+    def held() -> list[float | None]:
+        with service_transaction(make_pool_for("alerts")) as tx:
+            return [row["high"] for row in load(tx, api.clock).limits]
+
+    assert held() == [170]
+    api.clock.advance(3601)
+    assert held() == [150]
+    api.clock.advance(3600)
+    assert held() == []
 
 
 @pytest.mark.parametrize(

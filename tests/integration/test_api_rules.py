@@ -59,6 +59,7 @@ def _path(api: Api, template: str, *, foreign: bool) -> str:
         "consent_id": "00000000-0000-7000-8000-000000000000",
         "code": "rescue",
         "metric": "heart_rate",
+        "kind": "oxygen",
     }
     return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], "00000000-0000-7000-8000-000000000000"), template)
 
@@ -97,6 +98,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/consents": {"user_id": "00000000-0000-7000-8000-000000000000", "scope": "health", "granted_by": "x"},
     "/bind": {"room": "1"},
     "/commands": {"type": "locate"},
+    "/clinical": {"kind": "oxygen", "value": "air", "reason": "x"},
     "/limits": {"metric": "heart_rate", "high": 120, "reason": "x"},
 }
 
