@@ -1,4 +1,4 @@
-# One image for every role; the command says which: anhu run ingest | alerts | api | jobs, anhu migrate, anhu doctor.
+# One image for every role; the command says which: anhu run ingest | alerts | api | jobs | accounts, anhu migrate, anhu doctor.
 
 FROM python:3.12-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
@@ -22,12 +22,12 @@ RUN /opt/anhu/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels .
  && /opt/anhu/bin/pip uninstall --yes setuptools pip
 
 FROM python:3.12-slim
-# The broker's accounts are written by the user that the Mosquitto image runs as.
+# The broker's first accounts are written by the user that the Mosquitto image runs as.
 RUN groupadd --gid 10001 anhu \
  && useradd --uid 10001 --gid anhu --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin anhu \
  && install --directory --owner 1883 --group 1883 --mode 0750 /var/lib/anhu-broker
 COPY --from=build /opt/anhu /opt/anhu
-COPY deploy/broker_accounts.py deploy/healthcheck.py deploy/logins.py /opt/anhu/deploy/
+COPY deploy/healthcheck.py deploy/logins.py /opt/anhu/deploy/
 COPY deploy/postgres/ /opt/anhu/deploy/postgres/
 ENV PATH=/opt/anhu/bin:$PATH \
     PYTHONUNBUFFERED=1 \

@@ -26,10 +26,11 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from bench.rig import Rig, RoleUnderTest, machine
-from cli.embedded.broker import BrokerUser, MosquittoBroker
+from cli.embedded.broker import MosquittoBroker
 from core.errors import Unavailable
 from core.ids import broker_username
 from core.metrics import BY_CODE
+from devices.accounts.rights import BrokerUser
 
 DEVICES = 8
 EVENT_EVERY = 20

@@ -19,13 +19,14 @@ from types import TracebackType
 from typing import Any
 
 from bench.publisher import Target
-from cli.embedded.broker import Broker, BrokerUser, MosquittoBroker, RumqttdBroker, find_mosquitto
+from cli.embedded.broker import Broker, MosquittoBroker, RumqttdBroker, find_mosquitto
 from cli.embedded.postgres import EmbeddedPostgres
 from core.clock import Clock
 from core.errors import Misconfigured
 from core.ids import new_id
 from db.migrate import migrate
 from db.pool import connect
+from devices.accounts.rights import BrokerUser
 
 INGEST_USER = "anhu-ingest"
 LOAD_USER = "anhu-load"
@@ -100,17 +101,8 @@ class Rig:
 
     def start_broker(self) -> None:
         """Start it with ingest's account and the load generator's, which may speak for every device."""
-        if self.broker.kind == "rumqttd":
-            self.broker.start([*self.users, BrokerUser(LOAD_USER, self.password, "service")])
-            return
-        load = BrokerUser(LOAD_USER, self.password, "device", self.site, "x")
+        load = BrokerUser(LOAD_USER, self.password, "device", self.site, "x", writes=("anhu/v1/#",))
         self.broker.start([*self.users, load])
-        rules = self.data_dir / "broker" / "acl"
-        with rules.open("a", encoding="utf-8") as out:
-            out.write(f"user {LOAD_USER}\ntopic write anhu/v1/#\n")
-        assert self.broker.pid is not None
-        os.kill(self.broker.pid, signal.SIGHUP)
-        self.clock.sleep(0.3)
 
     def register(self, devices: int) -> dict[str, int]:
         """Make an institution with devices d000000, d000001, …; their keys by id."""

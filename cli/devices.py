@@ -14,20 +14,21 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli import provision
+from cli import accounts, provision
 from cli.overhear import Overheard, overhear
 from cli.runtime import Secrets, embedded_url
+from core.broker import BrokerAddress, parse_broker_url
 from core.clock import Clock, SystemClock
 from core.errors import AnhuError
 from core.settings import load_settings
 from db.pool import make_pool
 from db.tenant import Transaction, service_transaction
 from devices import foreign, ingest_keys
-from ingest.mqtt import BrokerAddress, parse_broker_url
 
 app = typer.Typer(no_args_is_help=True, help="Devices behind gateways; vendors' keys. 设备发现与接入。")
 keys = typer.Typer(no_args_is_help=True, help="Keys of vendors' clouds. 厂商云密钥。")
 app.add_typer(keys, name="key")
+app.add_typer(accounts.app, name="accounts")
 
 Option = typer.Option
 DataDir = Annotated[Path | None, Option(help="Data directory of a running `anhu up`, instead of ANHU_DATABASE_URL.")]

@@ -12,13 +12,13 @@ import httpx
 from rich.console import Console
 
 from cli.runtime import embedded_url
+from core.broker import parse_broker_url
 from core.clock import Clock
 from core.errors import AnhuError
 from core.settings import Settings, load_settings
 from db.migrate import migrations
 from db.pool import make_pool
 from db.tenant import Transaction, service_transaction
-from ingest.mqtt import parse_broker_url
 
 STALE = timedelta(seconds=30)
 BEHIND_MAX = 200

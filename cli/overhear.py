@@ -9,10 +9,10 @@ from typing import Any, Final
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from core.broker import BrokerAddress
 from core.clock import Clock
 from core.errors import Rejected, Unavailable
 from devices import adapters
-from ingest.mqtt import BrokerAddress
 from ingest.topics import PREFIX, parse_topic
 
 MESSAGES_MAX: Final = 20_000

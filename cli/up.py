@@ -17,7 +17,7 @@ import httpx
 from rich.console import Console
 
 from cli import demo
-from cli.embedded.broker import Broker, BrokerUser, make_broker
+from cli.embedded.broker import Broker, make_broker
 from cli.embedded.postgres import EmbeddedPostgres
 from cli.embedded.preflight import preflight
 from cli.roles import RoleProcess
@@ -29,7 +29,8 @@ from db.listen import listen
 from db.migrate import migrate
 from db.pool import make_pool
 from db.tenant import service_transaction
-from devices.registry import broker_accounts
+from devices.accounts.desired import device_users
+from devices.accounts.rights import BrokerUser
 
 ROLES = ("ingest", "alerts", "jobs", "api")
 READY_SECONDS_MAX = 60.0
@@ -143,14 +144,10 @@ class Installation:
         pool = make_pool(self._postgres.role_url("admin"), "admin", size_max=1)
         try:
             with service_transaction(pool) as tx:
-                accounts = broker_accounts(tx, secrets.device_key)
+                devices = device_users(tx, secrets.device_key)
         finally:
             pool.close()
-        users = [BrokerUser(INGEST_USER, secrets.broker_password, "service")]
-        for account in accounts:
-            site, _, device = account.username.partition(".")
-            users.append(BrokerUser(account.username, account.password, "device", site, device))
-        return users
+        return [BrokerUser(INGEST_USER, secrets.broker_password, "service"), *devices]
 
     def _await_api(self) -> None:
         deadline = self._clock.monotonic() + READY_SECONDS_MAX

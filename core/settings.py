@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     mqtt_url: SecretStr | None = None
     """mqtt://user:password@host:port, or mqtts:// for TLS with the system's certificates."""
+    mqtt_accounts_url: SecretStr | None = None
+    """The same broker, with the account that manages the others (`anhu run accounts`)."""
     mqtt_ca_file: Path | None = None
     mqtt_client_id: str = Field(default="anhu-ingest-0", pattern=r"[A-Za-z0-9_-]{1,64}")
     """Stable across restarts: the broker keeps this client's unacknowledged messages for it."""
@@ -79,6 +81,9 @@ class Settings(BaseSettings):
     notify_timeout_seconds: float = Field(default=10.0, gt=0, le=60)
     webhook_allow_private: bool = False
     """Whether webhooks may point at loopback and private addresses."""
+
+    check_interval_days: int = Field(default=7, ge=1, le=366)
+    """How often a safety device is to be tried, where neither its model nor its kind says otherwise."""
 
     batch_linger_ms: float = Field(default=4.0, ge=0, le=1000)
     raw_retention_days: int = Field(default=90, ge=14)
@@ -111,6 +116,11 @@ class Settings(BaseSettings):
     def require_mqtt(self) -> str:
         """The broker URL, or Misconfigured."""
         return _required(self.mqtt_url, "ANHU_MQTT_URL", "mqtt://ingest:…@127.0.0.1:1883")
+
+    def require_mqtt_accounts(self) -> str:
+        """The broker URL with the account that manages accounts, or Misconfigured."""
+        example = "mqtts://anhu-accounts:…@127.0.0.1:8884"
+        return _required(self.mqtt_accounts_url, "ANHU_MQTT_ACCOUNTS_URL", example)
 
     def require_token_key(self) -> str:
         """The key that signs tokens, or Misconfigured."""

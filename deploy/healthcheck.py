@@ -1,6 +1,6 @@
 """A role's own figures enter, an exit code leaves: 0 where it does its work, 1 and a sentence where it does not.
 
-    healthcheck.py [api|ingest|alerts|jobs|broker-accounts]
+    healthcheck.py [api|ingest|alerts|jobs|accounts]
 
 Without a name it looks at what the container's first process was started as.
 """
@@ -22,8 +22,7 @@ from core.settings import Settings, load_settings
 TIMEOUT_SECONDS = 4.0
 HEARTBEAT_SECONDS_MAX = 60.0
 ACCOUNTS_SECONDS_MAX = 180.0
-ACCOUNTS_STAMP = Path("/var/lib/anhu-broker/checked")
-ROLES = ("api", "ingest", "alerts", "jobs", "broker-accounts")
+ROLES = ("api", "ingest", "alerts", "jobs", "accounts")
 
 Samples = list[tuple[str, dict[str, str], float]]
 
@@ -62,10 +61,11 @@ def check_jobs(samples: Samples, clock: Clock) -> None:
         raise Unavailable("the heartbeat job has not succeeded for a minute")
 
 
-def check_accounts(stamp: Path, clock: Clock) -> None:
-    """The broker's account files were compared with the database lately."""
-    if not stamp.exists() or clock.time() - stamp.stat().st_mtime > ACCOUNTS_SECONDS_MAX:
-        raise Unavailable(f"the broker's accounts have not been checked for {ACCOUNTS_SECONDS_MAX:.0f} s")
+def check_accounts(samples: Samples, clock: Clock) -> None:
+    """The broker's accounts were equal to the registry lately."""
+    last = [value for name, _, value in samples if name == "anhu_broker_accounts_synced_timestamp_seconds"]
+    if not last or clock.time() - last[0] > ACCOUNTS_SECONDS_MAX:
+        raise Unavailable(f"the broker's accounts have not been compared for {ACCOUNTS_SECONDS_MAX:.0f} s")
 
 
 def scrape(settings: Settings) -> Samples:
@@ -81,13 +81,11 @@ def scrape(settings: Settings) -> Samples:
 
 
 def role_of(command_line: bytes) -> str:
-    """The role in `... anhu run ROLE`, or of the account keeper. Raises Misconfigured."""
+    """The role in `... anhu run ROLE`. Raises Misconfigured."""
     words = [word.decode(errors="replace") for word in command_line.split(b"\0") if word]
     for before, word in itertools.pairwise(words):
         if before == "run" and word in ROLES:
             return word
-    if any(word.endswith("broker_accounts.py") for word in words):
-        return "broker-accounts"
     raise Misconfigured(f"no role in the command line {' '.join(words)[:200]}; name one of {', '.join(ROLES)}")
 
 
@@ -98,7 +96,7 @@ def examine(role: str, settings: Settings, clock: Clock) -> None:
         "ingest": lambda: check_ingest(scrape(settings)),
         "alerts": lambda: check_alerts(scrape(settings)),
         "jobs": lambda: check_jobs(scrape(settings), clock),
-        "broker-accounts": lambda: check_accounts(ACCOUNTS_STAMP, clock),
+        "accounts": lambda: check_accounts(scrape(settings), clock),
     }
     if role not in checks:
         raise Misconfigured(f"no role {role}; there are: {', '.join(ROLES)}")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 BYTES = 36
 DATABASE = "timescaledb:5432/anhu"
-BROKER = "mosquitto:8883"
+BROKER = "mosquitto:8884"
 ROLES = ("api", "ingest", "alerts", "jobs", "admin")
 
 
@@ -30,6 +30,7 @@ def secret_texts() -> dict[str, str]:
         },
         "database_password_monitor": secrets.token_urlsafe(BYTES),
         "mqtt_url": f"mqtts://anhu-ingest:{secrets.token_urlsafe(BYTES)}@{BROKER}",
+        "mqtt_accounts_url": f"mqtts://anhu-accounts:{secrets.token_urlsafe(BYTES)}@{BROKER}",
         "token_key": secrets.token_urlsafe(BYTES),
         "device_key": secrets.token_urlsafe(BYTES),
         "grafana_password": secrets.token_urlsafe(BYTES),

@@ -58,6 +58,7 @@ class BrokerAccount:
 
     username: str
     password: str = field(repr=False)
+    is_gateway: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def load_directory(tx: Transaction) -> Directory:
 def broker_accounts(tx: Transaction, device_key: str) -> list[BrokerAccount]:
     """The account of every device that is not retired, for the broker's account file."""
     return [
-        BrokerAccount(username, derive_password(device_key, row["credential_salt"], username))
+        BrokerAccount(username, derive_password(device_key, row["credential_salt"], username), row["kind"] == "gateway")
         for row in tx.all("devices.broker_accounts")
         if (username := broker_username(row["site"], row["id"]))
     ]

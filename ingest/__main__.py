@@ -11,6 +11,7 @@ from collections.abc import Callable
 from prometheus_client import start_http_server
 
 from core import limits, logging
+from core.broker import parse_broker_url
 from core.clock import Clock, SystemClock
 from core.errors import Unavailable
 from core.settings import Settings, load_settings
@@ -22,7 +23,7 @@ from ingest.commander import send_waiting
 from ingest.directory import DirectoryKeeper
 from ingest.inbox import Inbox
 from ingest.metrics import IngestMetrics
-from ingest.mqtt import Subscriber, parse_broker_url
+from ingest.mqtt import Subscriber
 from ingest.persist import Writer
 from ingest.pipeline import Lane
 from ingest.topics import gateway_subscriptions, subscriptions

@@ -18,18 +18,15 @@ import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from core import logging
+from core.broker import BrokerAddress
 from core.clock import Clock
-from core.errors import Misconfigured
 from ingest.batch import Message, MessageQueue
 from ingest.buffered import BufferedSocket
 
@@ -41,38 +38,6 @@ KEEPALIVE_SECONDS = 30
 WAIT_SECONDS = 0.2
 _PUBACK = b"\x40\x02"
 """Type and length of an acknowledgement, before its packet identifier (MQTT 3.1.1, section 3.4)."""
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerAddress:
-    """Where the broker is and how to sign in."""
-
-    host: str
-    port: int
-    username: str | None
-    password: str | None
-    tls: bool
-    ca_file: Path | None = None
-
-
-def parse_broker_url(url: str, ca_file: Path | None = None) -> BrokerAddress:
-    """Take mqtt://user:password@host:port apart. Raises Misconfigured."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
-        raise Misconfigured("ANHU_MQTT_URL must look like mqtt://user:password@host:1883 (mqtts:// for TLS)")
-    tls = parts.scheme == "mqtts"
-    try:
-        port = parts.port or (8883 if tls else 1883)
-    except ValueError as error:
-        raise Misconfigured(f"ANHU_MQTT_URL: {error}") from error
-    return BrokerAddress(
-        parts.hostname,
-        port,
-        unquote(parts.username) if parts.username else None,
-        unquote(parts.password) if parts.password else None,
-        tls,
-        ca_file,
-    )
 
 
 class _Client(Client):

@@ -8,55 +8,34 @@ What each keeps over a restart and how much it queues was measured: docs/embedde
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import hashlib
 import json
 import os
-import re
 import secrets
 import shutil
 import signal
 import socket
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
 from cli.embedded.access import ServiceUser, allow_passage, give_file, own_directory, service_user
 from cli.embedded.process import POLL_SECONDS, ServiceProcess
+from core.broker import BrokerAddress
 from core.clock import Clock
-from core.errors import BadInput, Misconfigured, Unavailable
-from core.ids import device_id, site_code
+from core.errors import Misconfigured, Unavailable
 from core.limits import INFLIGHT_MESSAGES_MAX
+from devices.accounts.control import Control
+from devices.accounts.reconcile import reconcile, unique
+from devices.accounts.rights import KEEPER_USER, BrokerUser
+from devices.accounts.seed import seed_text, write_seed
 
 START_SECONDS_MAX: Final = 30.0
 # Well above PAYLOAD_BYTES_MAX: what is too large shall reach ingest and become a rejection that somebody sees.
 PACKET_BYTES_MAX: Final = 1024 * 1024
 CONNECTIONS_MAX: Final = 10_000
-
-_NAME = re.compile(r"[A-Za-z0-9_.@-]{1,100}")
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerUser:
-    """Somebody who may sign in: a device below its own topic, or a service of ours."""
-
-    username: str
-    password: str
-    kind: Literal["device", "service"]
-    site: str | None = None
-    device: str | None = None
-
-    def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.username):
-            raise BadInput(f"broker user name must match {_NAME.pattern}, got {self.username[:80]!r}")
-        if not self.password or not self.password.isprintable():
-            raise BadInput(f"the password of broker user {self.username} is empty or has unprintable characters")
-        if self.kind == "device":
-            site_code(self.site or "")
-            device_id(self.device or "")
+PLUGIN: Final = "mosquitto_dynamic_security.so"
 
 
 class Broker(Protocol):
@@ -137,12 +116,12 @@ class RumqttdBroker:
         _await_port(self._process, self.host, self.port, self._clock)
 
     def _write(self, text: str) -> None:
-        _write_secret(self._config, text, None)
+        write_seed(self._config, text)
 
     def _text(self, users: Iterable[BrokerUser]) -> str:
         listen = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
         # A JSON string without control characters is a TOML basic string.
-        logins = "".join(f"{json.dumps(u.username)} = {json.dumps(u.password)}\n" for u in _unique(users))
+        logins = "".join(f"{json.dumps(u.username)} = {json.dumps(u.password)}\n" for u in unique(users).values())
         return f"""# Written at every start.
 id = 0
 [router]
@@ -165,29 +144,33 @@ dynamic_filters = true
 
 
 class MosquittoBroker:
-    """An installed Mosquitto 2. Sessions, queued and retained messages are on disk; each user has its own topics."""
+    """An installed Mosquitto 2. Sessions, queued and retained messages are on disk; each user has its own topics.
+
+    Accounts and rights are those of its dynamic-security plugin, as in production: written before it starts, changed by
+    commands while it runs.
+    """
 
     kind = "mosquitto"
     QUEUE_MESSAGES_MAX: Final = 1_000_000
     QUEUE_BYTES_MAX: Final = 1024 * 1024 * 1024
     # A crash loses what was queued since the last save. Saving writes everything: 100,000 queued messages take 0.2 s.
     AUTOSAVE_SECONDS: Final = 10
-    # Passwords here are random, so that iterations add nothing but work at every sign-in and reload.
-    HASH_ITERATIONS: Final = 101
 
     def __init__(self, data_dir: Path, clock: Clock, *, host: str = "127.0.0.1", port: int = 1883) -> None:
-        """Raises Misconfigured where no mosquitto is installed."""
+        """Raises Misconfigured where no mosquitto is installed, or its plugin is not."""
         self.host = host
         self.port = port
         self._clock = clock
         self._program = find_mosquitto()
+        self._plugin = find_plugin()
         self._root = data_dir.resolve() / "broker"
         self._config = self._root / "mosquitto.conf"
         self._process = ServiceProcess(
             "mosquitto", self._root / "mosquitto.pid", self._root / "mosquitto.log", clock, marker=str(self._config)
         )
         self._user: ServiceUser | None = None
-        self._hashes: dict[tuple[str, str], str] = {}
+        # Fresh for each start, in nobody's hands but ours.
+        self._keeper_password = ""
 
     @property
     def pid(self) -> int | None:
@@ -206,43 +189,37 @@ class MosquittoBroker:
         allow_passage(self._root, self._user)
         with contextlib.suppress(FileNotFoundError):
             give_file(self._root / "mosquitto.db", self._user)
-        self._write_users(users)
-        _write_secret(self._config, self._text(), self._user)
+        self._keeper_password = secrets.token_urlsafe(36)
+        self._write("dynamic-security.json", seed_text(users, self._keeper_password))
+        self._write(self._config.name, self._text())
         self._process.spawn([self._program, "-c", str(self._config)])
         _await_port(self._process, self.host, self.port, self._clock)
 
     def reload(self, users: Iterable[BrokerUser]) -> bool:
-        """Rewrites the users and tells Mosquitto; who stays connected notices nothing, who is gone is cut off."""
-        self._write_users(users)
+        """Tells Mosquitto what changed; who stays notices nothing, who is gone or has a new password is cut off."""
         if not self.is_running:
             raise Unavailable("mosquitto is not running")
-        self._process.signal(signal.SIGHUP)
+        host = reachable(self.host)
+        address = BrokerAddress(host, self.port, KEEPER_USER, self._keeper_password, tls=False)
+        with Control(address, self._clock) as control:
+            # Its registry is that of the same data directory: whatever is gone there is meant to be.
+            reconcile(control, users, allow_removals=True)
         return False
 
     def stop(self, timeout: float = 5.0) -> None:
         """Stop; Mosquitto writes its sessions to disk first."""
         self._process.stop([(signal.SIGTERM, timeout)])
 
-    def _write_users(self, users: Iterable[BrokerUser]) -> None:
-        known = _unique(users)
-        logins = "".join(f"{user.username}:{self._hash(user)}\n" for user in known)
-        _write_secret(self._root / "passwords", logins, self._user)
-        _write_secret(self._root / "acl", "".join(map(access_rules, known)), self._user)
-
-    def _hash(self, user: BrokerUser) -> str:
-        """Remembered while we run: a reload for one new device does not hash thousands again."""
-        key = (user.username, user.password)
-        if key not in self._hashes:
-            self._hashes[key] = mosquitto_hash(user.password, secrets.token_bytes(12), self.HASH_ITERATIONS)
-        return self._hashes[key]
+    def _write(self, name: str, text: str) -> None:
+        write_seed(self._root / name, text, lambda path: give_file(path, self._user))
 
     def _text(self) -> str:
         lines = [
             "# Written at every start.",
             f"listener {self.port} {self.host}",
             "allow_anonymous false",
-            f"password_file {self._root / 'passwords'}",
-            f"acl_file {self._root / 'acl'}",
+            f"plugin {self._plugin}",
+            f"plugin_opt_config_file {self._root / 'dynamic-security.json'}",
             "persistence true",
             f"persistence_location {self._root}/",
             "autosave_on_changes false",
@@ -276,21 +253,21 @@ def find_mosquitto() -> str:
     return found
 
 
-def mosquitto_hash(password: str, salt: bytes, iterations: int) -> str:
-    """A line's second half in Mosquitto's password file: `$7$`, PBKDF2 with SHA-512 (mosquitto_passwd(1))."""
-    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, iterations)
-    return f"$7${iterations}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
+def find_plugin() -> Path:
+    """Mosquitto's dynamic-security plugin, which comes with it. Raises Misconfigured."""
+    places = [Path("/usr/lib"), Path("/usr/local/lib"), Path("/opt/homebrew/lib")]
+    found = sorted(path for place in places for path in (*place.glob(PLUGIN), *place.glob(f"*/{PLUGIN}")))
+    if not found:
+        raise Misconfigured(
+            f"mosquitto is installed without {PLUGIN}, which limits devices to their topics. Install Mosquitto 2 with "
+            "its plugins, or leave the broker at its default."
+        )
+    return found[0]
 
 
-def access_rules(user: BrokerUser) -> str:
-    """This user's part of Mosquitto's access file. A device may not write its own commands."""
-    if user.kind == "service":
-        rules = ["read anhu/v1/#", "write anhu/v1/+/+/command"]
-    else:
-        below = f"anhu/v1/{user.site}/{user.device}"
-        channels = ("telemetry", "event", "motion", "status", "command/ack", "x/#")
-        rules = [*(f"write {below}/{channel}" for channel in channels), f"read {below}/command"]
-    return f"user {user.username}\n" + "".join(f"topic {rule}\n" for rule in rules) + "\n"
+def reachable(host: str) -> str:
+    """Where to find what listens on `host`."""
+    return {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- compared, not bound
 
 
 def make_broker(kind: str, data_dir: Path, clock: Clock, *, host: str = "127.0.0.1", port: int = 1883) -> Broker:
@@ -302,29 +279,8 @@ def make_broker(kind: str, data_dir: Path, clock: Clock, *, host: str = "127.0.0
     raise Misconfigured(f"there is no embedded broker {kind!r}; choose rumqttd or mosquitto")
 
 
-def _unique(users: Iterable[BrokerUser]) -> Sequence[BrokerUser]:
-    by_name: dict[str, BrokerUser] = {}
-    for user in users:
-        if user.username in by_name:
-            raise BadInput(f"broker user {user.username} stands twice")
-        by_name[user.username] = user
-    return [by_name[name] for name in sorted(by_name)]
-
-
-def _write_secret(path: Path, text: str, user: ServiceUser | None) -> None:
-    """Replace a file in one step, readable by its service alone at every moment."""
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    give_file(fresh, user)
-    fresh.replace(path)
-
-
 def _await_port(process: ServiceProcess, host: str, port: int, clock: Clock) -> None:
-    target = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- compared, not bound
+    target = reachable(host)
     deadline = clock.monotonic() + START_SECONDS_MAX
     while clock.monotonic() < deadline:
         if not process.is_running:

@@ -72,6 +72,10 @@ SELECT max(number) AS version FROM schema_migrations
 -- name: heartbeats
 SELECT role, instance, at, detail FROM heartbeats ORDER BY role, instance
 
+-- name: beat
+INSERT INTO heartbeats (role, instance, at, detail) VALUES (%(role)s, %(instance)s, %(now)s, %(detail)s)
+ON CONFLICT (role, instance) DO UPDATE SET at = excluded.at, detail = excluded.detail
+
 -- name: followers
 SELECT f.name, h.seq - f.seq AS behind FROM feed_followers f, feed_head h ORDER BY f.name
 

@@ -8,8 +8,17 @@ SELECT d.key, d.institution_id, i.code AS site, d.id, d.kind, d.supervision_seco
 FROM devices d JOIN institutions i ON i.id = d.institution_id WHERE d.retired_at IS NULL
 
 -- name: broker_accounts
-SELECT i.code AS site, d.id, d.credential_salt
+SELECT i.code AS site, d.id, d.kind, d.credential_salt
 FROM devices d JOIN institutions i ON i.id = d.institution_id WHERE d.retired_at IS NULL ORDER BY d.key
+
+-- name: gateway_children
+-- Devices in service that somebody said stand behind a gateway; it speaks and listens for them.
+SELECT DISTINCT i.code AS site, g.id AS gateway, d.id AS device
+FROM foreign_devices f
+JOIN devices g ON g.key = f.gateway_key AND g.retired_at IS NULL
+JOIN devices d ON d.key = f.device_key AND d.retired_at IS NULL AND d.institution_id = g.institution_id
+JOIN institutions i ON i.id = g.institution_id
+WHERE d.key <> g.key ORDER BY 1, 2, 3
 
 -- name: insert
 INSERT INTO devices (institution_id, id, kind, model, name, credential_salt, password_hash, credential_rotated_at,

@@ -15,6 +15,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
 import alerts.metrics
+import cli.accounts
 import cli.jobs
 from api.middleware import RequestMetrics
 from deploy.logins import MONITOR, MONITORING
@@ -37,7 +38,7 @@ TARGET_LABELS = {"job", "instance"}
 
 def exported() -> dict[str, set[str]]:
     """Labels of every series that a role exports, by its name, as Prometheus stores them."""
-    owners = [*vars(alerts.metrics).values(), *vars(cli.jobs).values()]
+    owners = [*vars(alerts.metrics).values(), *vars(cli.jobs).values(), *vars(cli.accounts).values()]
     owners += [*vars(IngestMetrics(CollectorRegistry())).values(), *vars(RequestMetrics()).values()]
     found: dict[str, set[str]] = {"up": set()}
     for metric in owners:
@@ -123,7 +124,7 @@ def test_rules_say_how_bad_it_is_and_what_to_do() -> None:
 
 def test_every_role_is_asked() -> None:
     targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in SCRAPE["scrape_configs"]}
-    assert set(targets) == {"anhu-ingest", "anhu-alerts", "anhu-jobs", "anhu-api"}
+    assert set(targets) == {"anhu-ingest", "anhu-alerts", "anhu-jobs", "anhu-api", "anhu-accounts"}
     for name, (target,) in targets.items():
         host, port = target.split(":")
         assert host in COMPOSE["services"], name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,16 +65,12 @@ def test_jobs_is_healthy_while_its_heartbeat_succeeds(clock: ManualClock) -> Non
             healthcheck.check_jobs(bad, clock)
 
 
-def test_accounts_are_healthy_while_they_are_checked(clock: ManualClock, tmp_path: Path) -> None:
-    stamp = tmp_path / "checked"
-    with pytest.raises(Unavailable):
-        healthcheck.check_accounts(stamp, clock)
-    stamp.touch()
-    os.utime(stamp, (clock.time() - 170, clock.time() - 170))
-    healthcheck.check_accounts(stamp, clock)
-    os.utime(stamp, (clock.time() - 190, clock.time() - 190))
-    with pytest.raises(Unavailable):
-        healthcheck.check_accounts(stamp, clock)
+def test_accounts_are_healthy_while_they_are_compared(clock: ManualClock) -> None:
+    name = "anhu_broker_accounts_synced_timestamp_seconds"
+    healthcheck.check_accounts([(name, {}, clock.time() - 170)], clock)
+    for bad in ([], [(name, {}, clock.time() - 190)]):
+        with pytest.raises(Unavailable):
+            healthcheck.check_accounts(bad, clock)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +78,7 @@ def test_accounts_are_healthy_while_they_are_checked(clock: ManualClock, tmp_pat
     [
         (b"/sbin/docker-init\0--\0anhu\0run\0ingest\0", "ingest"),
         (b"/opt/anhu/bin/python\0/opt/anhu/bin/anhu\0run\0api\0", "api"),
-        (b"python\0/opt/anhu/deploy/broker_accounts.py\0/var/lib/anhu-broker\0", "broker-accounts"),
+        (b"/sbin/docker-init\0--\0anhu\0run\0accounts\0", "accounts"),
     ],
 )
 def test_the_role_is_found_in_the_first_process(command: bytes, role: str) -> None:

@@ -9,12 +9,12 @@ import psycopg
 import pytest
 
 from cli.overhear import overhear
+from core.broker import parse_broker_url
 from core.clock import SystemClock
 from core.errors import Unavailable
 from db.pool import DbRole, Pool
 from db.tenant import service_transaction
 from devices import foreign
-from ingest.mqtt import parse_broker_url
 from tests.fixtures.brokers import RunningBroker
 from tests.fixtures.processes import Role, until
 from tests.fixtures.world import World

@@ -18,14 +18,15 @@ import pytest
 from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from cli.embedded.broker import Broker, BrokerUser, make_broker
+from cli.embedded.broker import Broker, make_broker
 from core.clock import SystemClock
+from devices.accounts.rights import BrokerUser
 
 CLOCK = SystemClock()
 WAIT_SECONDS = 20.0
 INGEST = BrokerUser("ingest", 'p"w\\ 密', "service")
 DEVICE_A = BrokerUser("home.wb_A", "password-a", "device", "home", "wb_A")
-DEVICE_B = BrokerUser("home.wb_B", "password-b", "device", "home", "wb_B")
+DEVICE_B = BrokerUser("home.wb_B", "password-b", "device", "home", "wb_B", is_gateway=True)
 USERS = [INGEST, DEVICE_A, DEVICE_B]
 TELEMETRY = "anhu/v1/home/wb_A/telemetry"
 
@@ -232,7 +233,7 @@ def test_secrets_are_readable_by_the_broker_alone(broker: Broker, tmp_path: Path
     assert broker.pid is not None
     if broker.kind == "mosquitto":
         assert Path(f"/proc/{broker.pid}").stat().st_uid != 0
-        assert "password-a" not in (tmp_path / "broker" / "passwords").read_text()
+        assert "password-a" not in (tmp_path / "broker" / "dynamic-security.json").read_text()
 
 
 @only_rumqttd

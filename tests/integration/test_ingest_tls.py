@@ -15,10 +15,11 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from cli.embedded.broker import find_mosquitto
+from core.broker import parse_broker_url
 from core.clock import SystemClock
 from core.errors import Misconfigured
 from ingest.batch import Message, MessageQueue
-from ingest.mqtt import Subscriber, parse_broker_url
+from ingest.mqtt import Subscriber
 from tests.fixtures.brokers import free_port
 from tests.fixtures.processes import until
 

@@ -1,35 +1,17 @@
-"""What the brokers are told: accounts, access rules, password hashes."""
+"""What the brokers are told: accounts and configuration."""
 
 from __future__ import annotations
 
-import base64
 import shutil
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from cli.embedded.broker import BrokerUser, MosquittoBroker, RumqttdBroker, access_rules, make_broker, mosquitto_hash
+from cli.embedded.broker import MosquittoBroker, RumqttdBroker, make_broker
 from core.clock import SystemClock
 from core.errors import AnhuError, BadInput, Misconfigured
-
-
-def test_mosquitto_hash_agrees_with_mosquitto_passwd() -> None:
-    # Written by mosquitto_passwd of Mosquitto 2.0.11 for the password "correct horse".
-    salt = "9WeqhO2LQLGfWKie"
-    digest = "DCL9gZrQHPZUI5FW9MDUWEndREAvuBm1pyJFcKsGPf4YemzoXg5fxQDkXUcuMd9VKeJaLpPgnx+kvhf6zup5Kg=="
-    assert mosquitto_hash("correct horse", base64.b64decode(salt), 101) == f"$7$101${salt}${digest}"
-
-
-def test_access_rules_device_may_not_write_its_commands_nor_leave_its_own_topics() -> None:
-    rules = access_rules(BrokerUser("home-1.wb_A", "pw", "device", "home-1", "wb_A")).splitlines()
-    assert rules[0] == "user home-1.wb_A"
-    assert [rule for rule in rules if "read" in rule] == ["topic read anhu/v1/home-1/wb_A/command"]
-    written = [rule.removeprefix("topic write ") for rule in rules if "write" in rule]
-    assert all(topic.startswith("anhu/v1/home-1/wb_A/") for topic in written)
-    assert "anhu/v1/home-1/wb_A/command" not in written
-    assert "anhu/v1/home-1/wb_A/#" not in written
-    assert "anhu/v1/home-1/wb_A/command/ack" in written
+from devices.accounts.rights import BrokerUser
 
 
 @pytest.mark.parametrize(
