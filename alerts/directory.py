@@ -12,9 +12,19 @@ from numpy.typing import NDArray
 
 from core import limits
 from core.clock import Clock
+from core.metrics import BY_CODE
 from db.tenant import Transaction
+from devices import models
 
 _MS_BITS = 43
+SUPERVISED_METRICS = sorted(
+    {
+        BY_CODE[sensor.metric].id
+        for model in (*models.KINDS.values(), *models.MODELS)
+        for sensor in model.sensors
+        if sensor.supervision is not None
+    }
+)
 
 
 class Bindings:
@@ -57,6 +67,8 @@ class Directory:
     bindings: Bindings
     limits: list[dict[str, Any]]
     clinical: list[dict[str, Any]] = field(default_factory=list)
+    sensor_times: list[dict[str, Any]] = field(default_factory=list)
+    """Rows of `alerts.sensor_times`: when each supervised sensor was last heard."""
 
     def position(self, device_key: int) -> str:
         """Where a device is worn, as far as anyone has said."""
@@ -70,4 +82,6 @@ def load(tx: Transaction, clock: Clock) -> Directory:
     devices = {row["key"]: row for row in tx.all("alerts.watched_devices", now=clock.now())}
     bindings = Bindings(tx.all("alerts.bindings", since=since))
     limits_set = tx.all("alerts.vital_limits", now=clock.now())
-    return Directory(devices, bindings, limits_set, tx.all("clinical.current_of_all", now=clock.now()))
+    times = tx.all("alerts.sensor_times", now=clock.now(), metrics=SUPERVISED_METRICS)
+    clinical = tx.all("clinical.current_of_all", now=clock.now())
+    return Directory(devices, bindings, limits_set, clinical, times)

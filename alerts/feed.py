@@ -18,20 +18,23 @@ from typing import Any
 import numpy as np
 import psycopg
 
-from alerts import checkpoint, directory, metrics, service
+from alerts import checkpoint, directory, metrics, service, suppression
 from alerts.detectors.base import Batch, Detector, Finding
 from alerts.detectors.falls import FallDetector
 from alerts.detectors.news2 import News2Detector
-from alerts.detectors.silence import SilenceDetector
 from alerts.detectors.vital_day import VitalDayScore
 from alerts.detectors.vitals import VitalsDetector
 from alerts.directory import Directory
 from alerts.events import place_of
+from alerts.ingest_watch import IngestWatch
 from alerts.service import Occurrence
+from alerts.supervision import DeviceWatch
+from alerts.takeover import TakeoverWatch
 from core.clock import Clock, from_unix
 from core.errors import AnhuError, BadInput
 from core.logging import get
 from core.metrics import METRICS
+from core.vocabulary import Severity
 from db.feed import FeedRow, MotionColumns, ReadingColumns, read_after
 from db.pool import Pool
 from db.tenant import Transaction, service_transaction
@@ -43,7 +46,11 @@ CHECKPOINT_SECONDS = 30.0
 DIRECTORY_SECONDS = 60.0
 STARTING_SECONDS = 60.0
 """After a start nothing is called silent for so long: what the broker has kept may still be on its way."""
+LAG_SECONDS = 30.0
+"""Behind the feed by more than this, what a device last said may still be unread: its silence is not judged."""
 _WARM_UP_SECONDS = 900.0
+_STATUS_SECONDS = 86_400.0
+"""What a status older than this said of a battery is not news."""
 _VITALS = [metric.id for metric in METRICS if metric.kind == "vital"]
 
 
@@ -58,11 +65,11 @@ class Detectors:
     vitals: VitalsDetector = field(default_factory=VitalsDetector)
     news2: News2Detector = field(default_factory=News2Detector)
     vital_day: VitalDayScore = field(default_factory=VitalDayScore)
-    silence: SilenceDetector = field(default_factory=SilenceDetector)
     falls: FallDetector = field(default_factory=FallDetector)
+    devices: DeviceWatch = field(default_factory=DeviceWatch)
 
     def by_name(self) -> dict[str, Detector]:
-        return {**self.personal(), "silence": self.silence, "falls": self.falls}
+        return {**self.personal(), "falls": self.falls, **self.devices.by_name()}
 
     def personal(self) -> dict[str, Detector]:
         """Those whose subject is the resident, not the device; they are shown every reading of the resident."""
@@ -82,6 +89,8 @@ class Follower:
         self._detectors = Detectors()
         self._known = Directory({}, directory.Bindings([]), [])
         self._limits_set: set[tuple[int, int]] | None = None  # not known: a checkpoint may hold what has ended since
+        self._ingest = IngestWatch(pool, clock)
+        self._takeovers = TakeoverWatch(pool, clock)
         self._seq = 0
         self._pending: list[Finding] = []
         self._read_seq = 0
@@ -126,6 +135,7 @@ class Follower:
             for row, windows in rows:
                 self._pending += self._consume(row, windows)
             self._read_seq = rows[-1][0].seq
+            self._ingest.data_arrived(rows[-1][0].received)
             self.lag_seconds = max(0.0, self._clock.time() - rows[0][0].received.timestamp())
         count = self._read_seq - self._seq
         self._commit(with_checkpoint=False)
@@ -138,8 +148,11 @@ class Follower:
         found = self._detectors.falls.tick(now)
         for detector in self._detectors.personal().values():
             found += detector.tick(now)
+        listening = self._ingest.look() and self.lag_seconds < LAG_SECONDS
         if self._clock.monotonic() - self._begun >= STARTING_SECONDS:
-            found += self._detectors.silence.tick(now)
+            found += self._detectors.devices.tick(now, listening=listening)
+            release(self._pool, self._clock)
+            self._takeovers.look()
         self._pending += found
         if self._pending or self._clock.monotonic() >= self._checkpoint_due:
             self._commit(with_checkpoint=True)
@@ -168,10 +181,10 @@ class Follower:
         metric = columns.metric.astype(np.int16)
         personal = Batch(resident, metric, columns.time, columns.value)
         found = [f for detector in self._detectors.personal().values() for f in detector.consume(personal)]
-        # A device with a wrong clock is heard all the same: silence counts by the time of receipt.
-        heard = np.full(len(columns), row.received.timestamp())
-        device = columns.device_key.astype(np.int64)
-        return found + self._detectors.silence.consume(Batch(device, metric, heard, columns.value))
+        received = row.received.timestamp()
+        return found + self._detectors.devices.consume(
+            columns.device_key, metric, columns.time, columns.value, received
+        )  # fmt: skip
 
     def _consume_window(self, window: dict[str, Any]) -> list[Finding]:
         key = window["device_key"]
@@ -251,12 +264,10 @@ class Follower:
 
     def _register(self) -> None:
         """Tell the detectors which devices are missed when silent, and whose limits are their own."""
-        silence, vitals = self._detectors.silence, self._detectors.vitals
-        for key, row in self._known.devices.items():
-            bound = row["bound_from"]
-            since = max(bound, row["created_at"]).timestamp() if bound else row["created_at"].timestamp()
-            heard = row["last_sample"].timestamp() if row["last_sample"] else None
-            silence.register(key, row["supervision_seconds"] if bound else 0.0, since, heard)
+        vitals = self._detectors.vitals
+        self._detectors.devices.register(
+            self._known.devices, self._known.sensor_times, self._clock.time() - _STATUS_SECONDS
+        )  # fmt: skip
         wanted = {(row["resident_key"], row["metric"]): row for row in self._known.limits}
         if self._limits_set is None:
             vitals.forget_limits()
@@ -322,6 +333,28 @@ def store(tx: Transaction, clock: Clock, findings: Sequence[Finding]) -> list[di
     return touched
 
 
+ABOUT_THE_HOUSE = frozenset({"site_offline"})
+ABOUT_THE_DEVICE = frozenset({"gateway_down", "takeover_suspected"})
+"""Alerts of these types are about the device itself, whomever it serves."""
+
+
+def release(pool: Pool, clock: Clock) -> int:
+    """Raise what was held back and still holds, now that its cause is over; how many. Raises Unavailable."""
+    with service_transaction(pool) as tx:
+        return suppression.release(tx, clock, lambda row: _again(tx, clock, row))
+
+
+def _again(tx: Transaction, clock: Clock, row: Mapping[str, Any]) -> None:
+    names = ("institution_id", "type", "source", "occurred_at", "resident_id", "device_key", "place", "score")
+    found = Occurrence(
+        **{name: row[name] for name in names},
+        severity=Severity(row["severity"]),
+        evidence=row["evidence"],
+        note="静默或上级故障结束后仍未恢复 / still so after what held it back was over",
+    )
+    metrics.count_opened(service.open_or_append(tx, clock, found))
+
+
 def _locate(tx: Transaction, finding: Finding) -> dict[str, Any] | None:
     """Whom a finding concerns: personal detectors name the resident, the others a device at a time."""
     if finding.detector in PERSONAL:
@@ -334,7 +367,11 @@ def _locate(tx: Transaction, finding: Finding) -> dict[str, Any] | None:
     if where is None:
         return None
     where["place"] = place_of(where)
-    if finding.phase == "cleared":
+    if finding.type in ABOUT_THE_HOUSE:
+        return {"institution_id": where["institution_id"], "resident_id": None, "place": where["institution_name"]}
+    if finding.type in ABOUT_THE_DEVICE:
+        where["resident_id"] = None
+    if finding.phase == "cleared" and finding.type not in ABOUT_THE_DEVICE:
         query = {"institution_id": where["institution_id"], "type": finding.type, "device_key": finding.subject}
         raised = tx.first("alerts.open_raised_by", **query)
         if raised is not None:

@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from core.errors import BadInput, BadTransition
-from core.vocabulary import AlertState, Names, Outcome, Severity
+from core.vocabulary import EMERGENCY_TYPES, TECHNICAL_TYPES, AlertState, Names, Outcome, Severity
 
-REPAGING_TYPES = frozenset({"sos", "fall", "smoke", "gas", "co"})
+REPAGING_TYPES = EMERGENCY_TYPES
 """A new occurrence of one of these pages again, whoever has answered before."""
 
-SELF_RESOLVING_TYPES = frozenset({"device_silent"})
+SELF_RESOLVING_TYPES = TECHNICAL_TYPES
 """Technical conditions that end by themselves; nothing that concerns a person ever does."""
 
 _ORDER = {state: rank for rank, state in enumerate(AlertState)}

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from alerts import escalation, lifecycle, timeline
+from alerts import escalation, lifecycle, suppression, timeline
 from alerts.detectors.news2 import MEASURED as NEWS2_MEASURED
 from alerts.detectors.news2 import News2, news2
 from alerts.detectors.news2 import age_max_seconds as news2_age_max_seconds
@@ -68,8 +68,10 @@ class Occurrence:
 
     @property
     def subject(self) -> str:
-        """As the database writes it: the resident, else the device."""
-        return f"resident:{self.resident_id}" if self.resident_id else f"device:{self.device_key}"
+        """As the database writes it: the resident, else the device, else the house."""
+        if self.resident_id:
+            return f"resident:{self.resident_id}"
+        return f"site:{self.institution_id}" if self.device_key is None else f"device:{self.device_key}"
 
 
 class Actor(NamedTuple):
@@ -92,11 +94,14 @@ _ENTRY: dict[Action, Kind] = {
 def open_or_append(tx: Transaction, clock: Clock, finding: Occurrence) -> dict[str, Any] | None:
     """Let an occurrence open an alert, join the open one of its subject and type, or annotate it as cleared.
 
-    Returns the alert's row; None where something cleared that has no open alert.
+    Returns the alert's row; None where something cleared that has no open alert, or where it was held back.
     """
     timeline.enter(tx, finding.institution_id)
     if finding.phase == "cleared":
+        suppression.clear(tx, finding)
         return _clear(tx, clock, finding)
+    if suppression.hold(tx, clock, finding):
+        return None
     decision = lifecycle.next(None, Raised(finding.type, finding.severity, finding.device_key), clock.now())
     opened = _insert(tx, clock, finding, decision)
     if opened is not None:

@@ -26,6 +26,7 @@ from api.residents.routes import router as residents_router
 from api.residents.vitals import router as vitals_router
 from api.services import registry
 from api.services.routes import router as services_router
+from api.silences.routes import router as silences_router
 from api.state import AppState
 from api.system.routes import router as system_router
 from api.users.routes import router as users_router
@@ -44,6 +45,7 @@ ROUTERS = (
     devices_router,
     ingest_door_router,
     alerts_router,
+    silences_router,
     services_router,
     *registry.routers(),
     providers_router,

@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -23,7 +24,7 @@ from core.errors import AnhuError
 from core.settings import load_settings
 from db.pool import make_pool
 from db.tenant import Transaction, service_transaction
-from devices import foreign, ingest_keys
+from devices import foreign, ingest_keys, models
 
 app = typer.Typer(no_args_is_help=True, help="Devices behind gateways; vendors' keys. 设备发现与接入。")
 keys = typer.Typer(no_args_is_help=True, help="Keys of vendors' clouds. 厂商云密钥。")
@@ -71,6 +72,53 @@ def discover(
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     for line in remarks(site, heard, known, registered, options):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command("watch")
+def watch(
+    site: Site,
+    data_dir: DataDir = None,
+    kind: Annotated[str | None, Option(help="Only devices of this kind.")] = None,
+) -> None:
+    """Show every device in service with its model, when it last spoke, and its battery against the model's limits."""
+    with _admin(data_dir, site) as (tx, clock, institution):
+        rows = tx.all("devices.watch", institution=institution, kind=kind)
+        now = clock.now()
+    _table([watch_line(row, now) for row in rows], WATCH_COLUMNS)
+
+
+WATCH_COLUMNS = ("id", "kind", "model", "speaks", "last_sample", "supervision", "battery", "gateway")
+
+
+def watch_line(row: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """What one row of `devices.watch` says, in words."""
+    model = models.find(row["model"], row["kind"])
+    heard = max((at for at in (row["last_sample"], row["bound_from"]) if at), default=None)
+    quiet = heard is not None and (now - heard).total_seconds() > row["supervision_seconds"]
+    speaks = (
+        "not bound"
+        if row["bound_from"] is None
+        else "SILENT"
+        if quiet
+        else "never"
+        if not row["last_sample"]
+        else "yes"
+    )
+    power = "mains" if model.battery is None else "unknown"
+    if model.battery is not None and row["battery"] is not None:
+        level = row["battery"]
+        word = "CRITICAL" if level <= model.battery.critical else "LOW" if level <= model.battery.low else ""
+        power = f"{level:g} % {word}".strip()
+    return {
+        "id": row["id"],
+        "kind": row["kind"],
+        "model": f"{model.names.zh} {model.names.en}" if model.matches else row["model"],
+        "speaks": speaks,
+        "last_sample": row["last_sample"],
+        "supervision": f"{row['supervision_seconds']} s",
+        "battery": power,
+        "gateway": row["gateway"],
+    }
 
 
 @app.command("list-foreign")

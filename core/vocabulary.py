@@ -103,7 +103,26 @@ ALERT_TYPES: dict[str, Names] = {
     "news2": Names("早期预警评分升高", "Early warning score raised (NEWS2)"),
     "vitals_review": Names("生命体征需复核", "Day's vital readings need a look"),
     "device_silent": Names("设备失联", "Device silent"),
+    "sensor_silent": Names("传感器无数据", "Sensor silent"),
+    "sensor_flatline": Names("数值异常不变", "Value stuck"),
+    "sensor_replayed": Names("数据疑似重放", "Readings repeated"),
+    "battery_low": Names("设备电量低", "Battery low"),
+    "gateway_down": Names("网关离线", "Gateway down"),
+    "site_offline": Names("机构整体离线", "Site offline"),
+    "ingest_down": Names("平台数据接收中断", "Data reception down"),
+    "takeover_suspected": Names("设备编号被重复使用", "Device id used twice"),
 }
+
+EMERGENCY_TYPES: frozenset[str] = frozenset({"sos", "fall", "smoke", "gas", "co"})
+"""Calls for help: nothing silences or inhibits them, but a drill on one device."""
+
+TECHNICAL_TYPES: frozenset[str] = frozenset(
+    {
+        "device_silent", "sensor_silent", "sensor_flatline", "sensor_replayed", "battery_low", "gateway_down",
+        "site_offline", "ingest_down", "takeover_suspected",
+    }
+)  # fmt: skip
+"""About devices and lines, not people: what a silence means that names no type, and what may end by itself."""
 
 STATE_NAMES: dict[AlertState, Names] = {
     AlertState.OPEN: Names("待响应", "Open"),

@@ -14,6 +14,7 @@ PARTITION_DAYS_BEHIND = 8
 PARTITION_DAYS_AHEAD = 7
 FEED_KEPT = timedelta(hours=1)
 CLOCK_FAULTS_KEPT = timedelta(days=8)
+TRANSITIONS_KEPT = timedelta(days=8)
 HEARTBEATS_KEPT = timedelta(days=1)
 
 
@@ -63,6 +64,7 @@ def apply_retention(pool: Pool, clock: Clock, settings: Settings) -> list[str]:
     singles = {
         "maintenance.drop_rejections": timedelta(days=settings.rejection_retention_days),
         "maintenance.drop_clock_faults": CLOCK_FAULTS_KEPT,
+        "maintenance.drop_transitions": TRANSITIONS_KEPT,
         "maintenance.drop_refresh_tokens": timedelta(days=1),
         "maintenance.drop_audit": timedelta(days=settings.audit_retention_days),
         "maintenance.drop_heartbeats": HEARTBEATS_KEPT,

@@ -16,7 +16,7 @@ from core.errors import BadInput, Conflict, NotFound
 from core.ids import broker_username, device_id, new_id, site_code
 from core.vocabulary import DEVICE_KINDS
 from db.tenant import Transaction
-from devices import foreign
+from devices import foreign, models
 from devices.credentials import derive_password, hash_password, new_salt
 
 SUPERVISION_SECONDS: Final[dict[str, int]] = {
@@ -40,6 +40,13 @@ SUPERVISION_SECONDS: Final[dict[str, int]] = {
 """After how long without a word a device counts as silent, unless it is registered with another value."""
 
 _BIND_FUTURE: Final = timedelta(minutes=5)
+
+
+def supervision_of(kind: str, model: str) -> int:
+    """After how long a device of this kind and model counts as silent: a known model that speaks rarely has longer."""
+    known = models.find(model, kind)
+    own = [sensor.supervision for sensor in known.sensors if sensor.supervision is not None and known.matches]
+    return max(SUPERVISION_SECONDS[kind], min(own, default=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +151,7 @@ def register(
         name=name,
         salt=salt,
         hash=hash_password(password),
-        supervision_seconds=supervision_seconds or SUPERVISION_SECONDS[kind],
+        supervision_seconds=supervision_seconds or supervision_of(kind, model),
         position=position,
         now=clock.now(),
     )

@@ -199,6 +199,7 @@ class Writer:
             battery=status.battery,
             rssi=status.rssi,
             firmware=status.firmware,
+            received=from_unix(one.message.received),
             # A gateway's retained message is not the device speaking now.
             seen=None if one.via is not None and one.message.retain else from_unix(one.message.received),
         )

@@ -265,6 +265,51 @@ _LINK = "monitored link of telecare, levels 25 h, 5 h, 180 s and 90 s (SS 91100,
 SILENCE_INTERVAL = _p(5 * 3600, "s", f"{_LINK}: the second", "V")
 SILENCE_HIGH_AFTER = _p(25 * 3600, "s", f"{_LINK}: the longest; nobody lets a device rest longer", "V")
 
+# Devices. What is supervised is the working of a sensor or a line; nothing here concerns a person's state.
+SENSOR_LATE = _p(300, "s", "a sensor that begins to speak again is given so long before its neighbour is missed")
+BATTERY_READINGS = _p(2, "readings", "a voltage dips under load: a low value counts when the next one is low as well")
+BATTERY_FULL_STEP = _p(15, "%", "so much up at once is a new cell or a charge; the estimate of days left begins anew")
+BATTERY_DAYS_MIN = _p(1.0, "d", "a shorter time says nothing about how fast a battery falls")
+OUTAGE_SHARE = _p(0.5, "1", "of the shortest supervision interval: a line is missed before its devices are")
+OUTAGE_MIN = _p(180, "s", f"{_LINK}: the third", "V")
+OUTAGE_OFFLINE = _p(90, "s", f"{_LINK}: the shortest; once the broker has said that the gateway is gone", "V")
+OUTAGE_CHILDREN = _p(2, "devices", "one quiet device behind a gateway is that device")
+OUTAGE_DEVICES = _p(3, "devices", "two quiet devices of a house may be chance")
+REPEAT_READINGS = _p(16, "readings", "a run so long that comes again bit for bit is a recording")
+REPEAT_DISTINCT = _p(6, "values", "fewer different values may repeat by chance: a resting pulse does")
+REPEAT_MEMORY = _p(96, "readings", "how far back a run is looked for")
+TAKEOVER_ONLINE = _p(15, "s", "a connection that ends sooner was pushed out; one that starves lives 1.5 keep-alives")
+TAKEOVER_TIMES = _p(3, "times", "so many short connections in the window are no accident")
+TAKEOVER_WINDOW = _p(180, "s", "two clients with one id push each other out every second or few")
+TAKEOVER_OVER = _p(900, "s", "with no short connection for so long the fight is over")
+
+
+@dataclass(frozen=True, slots=True)
+class FlatRule:
+    """How long one metric may stay bit for bit the same. A metric without a rule may stay for ever, as a door may."""
+
+    metric: str
+    readings: Parameter
+    span: Parameter
+
+
+def _flat(metric: str, readings: float, span: float, why: str) -> FlatRule:
+    return FlatRule(metric, _p(readings, "readings", why), _p(span, "s", why))
+
+
+FLAT_RULES: tuple[FlatRule, ...] = (
+    _flat("heart_rate", 60, 3600, "in whole beats a living pulse differs within minutes, also asleep"),
+    _flat("spo2", 360, 12 * 3600, "in whole per cent a healthy value stays for hours"),
+    _flat("resp_rate", 120, 4 * 3600, "in whole breaths a sleeper's rate stays for an hour or so"),
+    _flat("body_temp", 60, 6 * 3600, "in tenths of a degree skin and ear differ within the hour"),
+    _flat("bp_sys", 6, 3600, "six equal spot readings in whole mmHg: the cuff's memory, not the arm"),
+    _flat("bp_dia", 8, 3600, "as for bp_sys, with its narrower spread"),
+    _flat("glucose", 6, 3600, "six equal spot readings in tenths of mmol/L"),
+    _flat("weight", 12, 7 * 86_400, "in tenths of a kilogram nobody weighs the same for twelve days"),
+    _flat("room_temp", 288, 3 * 86_400, "coarse sensors and an even room hold half a degree for a day or two"),
+    _flat("humidity", 288, 3 * 86_400, "as for room_temp; three days without weather or breath do not happen"),
+)
+
 # Falls. The lengths follow the course of a fall: about a second of losing balance, an impact, seconds on the ground.
 FALL_RATE = _p(20, "Hz", "lowest usual rate of the recorded sets; every stream is resampled to it")
 FALL_TRIGGER = _p(

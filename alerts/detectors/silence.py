@@ -1,8 +1,9 @@
 """Silence of devices: the times at which devices were heard enter, `device_silent` raised and cleared leave.
 
-A device is silent when `now - max(last heard, registered) >= interval`. A device that was registered and never heard is
-silent after its interval too. For this detector `Batch.time` is best the time of receipt: then a device with a wrong
-clock is heard all the same.
+A device is silent when `now - max(last heard, registered) - deaf >= interval`. A device that was registered and never
+heard is silent after its interval too. For this detector `Batch.time` is best the time of receipt: then a device with a
+wrong clock is heard all the same. Time during which nobody listened does not count: while the platform itself was deaf,
+every device's clock of silence stood still.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _FIELDS: Final[dict[str, tuple[tuple[int, ...], float, type]]] = {
     "interval": ((), np.nan, np.float64),
     "registered": ((), np.nan, np.float64),
     "heard": ((), np.nan, np.float64),
+    "deaf": ((), 0.0, np.float64),
     "rank": ((), 0, np.int8),
 }
 _RANKS: Final = (Severity.LOW, Severity.MEDIUM, Severity.HIGH)
@@ -30,7 +32,7 @@ class SilenceDetector:
     """Supervision of every registered device, each with its own interval in seconds."""
 
     name = "silence"
-    version = "1"
+    version = "2"
 
     def __init__(self) -> None:
         self._rows = Rows()
@@ -53,6 +55,8 @@ class SilenceDetector:
         self._s["interval"][row] = interval
         self._s["registered"][row] = since
         if heard is not None:
+            if not heard <= self._s["heard"][row]:
+                self._s["deaf"][row] = 0.0
             self._s["heard"][row] = np.fmax(self._s["heard"][row], heard)
 
     def consume(self, batch: Batch) -> list[Finding]:
@@ -68,19 +72,28 @@ class SilenceDetector:
         live = heard & (newest > self._now - s["interval"][:n]) & (s["rank"][:n] > 0)
         findings = [self._finding(int(row), float(newest[row]), cleared=True) for row in np.flatnonzero(live)]
         s["heard"][:n][heard] = newest[heard]
+        s["deaf"][:n][heard] = 0.0
         s["rank"][:n][live] = 0
         return findings
 
-    def tick(self, now: float) -> list[Finding]:
-        """Raise what is overdue at `now`; again, as HIGH, what has been silent for 25 hours."""
+    def tick(self, now: float, *, listening: bool = True) -> list[Finding]:
+        """Raise what is overdue at `now`; again, as HIGH, what has been silent for 25 hours.
+
+        listening: whether the platform could have heard the devices since the last tick. If not, nobody is judged, and
+        the time does not count against them.
+        """
         if not np.isfinite(now):
             return []
         n, s = len(self._rows), self._s
+        if not listening:
+            s["deaf"][:n] += max(0.0, now - self._now) if np.isfinite(self._now) else 0.0
+            self._now = float(now)
+            return []
         # A device clock that runs ahead buys no extra time. The last tick's time counts too, so that one wrong step of
         # our own clock backwards does not make every device look silent afterwards.
         s["heard"][:n] = np.minimum(s["heard"][:n], max(now, self._now))
         self._now = float(now)
-        quiet = now - np.fmax(s["heard"][:n], s["registered"][:n])
+        quiet = now - np.fmax(s["heard"][:n], s["registered"][:n]) - s["deaf"][:n]
         due = (quiet >= s["interval"][:n]) & (s["interval"][:n] > 0)
         long = due & (quiet >= np.maximum(SILENCE_HIGH_AFTER.value, s["interval"][:n]))
         rank = due.astype(np.int8) + long
@@ -114,7 +127,7 @@ class SilenceDetector:
     def _finding(self, row: int, at: float, *, cleared: bool = False) -> Finding:
         s = self._s
         heard, interval = float(s["heard"][row]), float(s["interval"][row])
-        quiet = max(0.0, at - float(np.fmax(s["heard"][row], s["registered"][row])))
+        quiet = max(0.0, at - float(np.fmax(s["heard"][row], s["registered"][row])) - float(s["deaf"][row]))
         return Finding(
             detector=self.name,
             version=self.version,

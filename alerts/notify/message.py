@@ -20,6 +20,14 @@ WHAT_TO_DO: dict[str, Names] = {
     "co": Names("立即开窗通风，将老人移至室外，必要时拨打120", "Air the room, bring them out, call 120 if needed"),
     "water_leak": Names("前往现场关闭水阀，防止滑倒", "Shut the water off; mind the wet floor"),
     "device_silent": Names("检查设备电量、佩戴与网络；此期间请人工巡视", "Check battery and network; look in"),
+    "sensor_silent": Names("检查传感器与佩戴；此项数据暂不可用", "Check the sensor; this value is not watched now"),
+    "sensor_flatline": Names("检查传感器，读数可能是缓存值；必要时人工复测", "Check the sensor; measure by hand"),
+    "sensor_replayed": Names("检查网关与设备时钟，读数可能为旧数据", "Check gateway and clock; readings may be old"),
+    "battery_low": Names("充电或更换电池", "Charge or change the battery"),
+    "gateway_down": Names("检查网关电源与网络；其下设备暂不受监护，请人工巡视", "Check its power and network; look in"),
+    "site_offline": Names("检查机构电源与网络；请立即人工巡视", "Check power and network of the house; look in now"),
+    "ingest_down": Names("联系平台运维；恢复前请人工巡视", "Call operations; look in until it is back"),
+    "takeover_suspected": Names("核对设备编号与密码，更换凭证", "Check the device's id; change its credentials"),
 }
 _VITAL = Names("前往查看并复测，异常持续请联系医护", "Look in, measure again, call a clinician if it persists")
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
 
 from api.deps import API, STAFF, Audit, Caller, Tx, require
+from api.devices.health import health_of, silent
 from api.devices.schemas import (
     BindRequest,
     CommandPage,
@@ -22,7 +23,6 @@ from api.devices.schemas import (
     DeviceHealth,
     DeviceKind,
     DevicePage,
-    MetricHealth,
     Rejection,
     RejectionPage,
     Replayed,
@@ -33,7 +33,6 @@ from api.paging import LIMIT_DEFAULT, Cursor, Limit, cursor_id, cursor_number, c
 from api.schemas import DevicePath, Names, ShortText
 from api.state import State
 from core.errors import Conflict, NotFound
-from core.metrics import BY_ID
 from core.vocabulary import DEVICE_KINDS, Role
 from db.tenant import Transaction
 from devices import commands, registry
@@ -50,16 +49,8 @@ def _view(row: dict[str, Any], now: datetime) -> Device:
         kind_name=Names(zh=names.zh, en=names.en),
         room=row["room"] or "",
         online=bool(row["online"]),
-        silent=_silent(row, now),
+        silent=silent(row, now),
     )
-
-
-def _silent(row: dict[str, Any], now: datetime) -> bool:
-    """Bound, and nothing heard for the supervised time since it last spoke or was bound."""
-    if row["bound_from"] is None or row["retired_at"] is not None:
-        return False
-    heard = max(row["last_seen"] or row["bound_from"], row["bound_from"])
-    return bool(now - heard > timedelta(seconds=row["supervision_seconds"]))
 
 
 def _device(tx: Transaction, device: str) -> dict[str, Any]:
@@ -213,25 +204,8 @@ def send_command(
 
 @router.get("/devices/{device_id}/health", summary="设备健康 · Device health", dependencies=[require(*STAFF)])
 def get_health(device_id: DevicePath, tx: Tx, state: State) -> DeviceHealth:
-    """Whether the device is online and heard, and when each metric last came. No measured values."""
-    row = _device(tx, device_id)
-    metrics = [
-        MetricHealth(metric=BY_ID[one["metric"]].code, last_sample=one["time"], last_received=one["received"])
-        for one in tx.all("devices.metric_times", key=row["key"])
-        if one["metric"] in BY_ID
-    ]
-    return DeviceHealth(
-        id=row["id"],
-        online=bool(row["online"]),
-        silent=_silent(row, state.clock.now()),
-        last_seen=row["last_seen"],
-        last_sample=row["last_sample"],
-        battery=row["battery"],
-        rssi=row["rssi"],
-        firmware=row["firmware"],
-        supervision_seconds=row["supervision_seconds"],
-        metrics=metrics,
-    )
+    """Whether the device and each of its sensors is heard, its battery, and what it speaks through. No vital values."""
+    return health_of(tx, _device(tx, device_id), state.clock.now())
 
 
 @router.get("/rejections", summary="被拒收的消息 · Refused messages", dependencies=[require(Role.ADMIN)])

@@ -127,11 +127,34 @@ class CommandPage(Page[DeviceCommand]):
 
 
 class MetricHealth(BaseModel):
-    """When a metric was last heard of."""
+    """One sensor: when it last measured, and how long it may be quiet. A device that speaks proves no sensor."""
 
     metric: str = Field(examples=["heart_rate"])
-    last_sample: datetime
-    last_received: datetime
+    last_sample: datetime | None
+    last_received: datetime | None
+    expected_seconds: int | None = Field(description="its usual step; null where it speaks on change", examples=[60])
+    supervision_seconds: int | None = Field(description="silent after this long; null where it is not watched")
+    state: Literal["ok", "silent", "never", "unwatched"]
+
+
+class DeviceModel(BaseModel):
+    """What the platform knows of this make; that of its kind where the model is not known."""
+
+    code: str = Field(examples=["aqara-climate"])
+    name: Names
+    mains: bool
+
+
+class BatteryHealth(BaseModel):
+    """A battery against the limits of its model."""
+
+    chemistry: str = Field(examples=["lithium_coin"])
+    level: float | None = Field(description="%", examples=[83])
+    measured_at: datetime | None
+    low: float = Field(description="%", examples=[20])
+    critical: float = Field(description="%", examples=[10])
+    state: Literal["ok", "low", "critical", "unknown"] = Field(description="unknown: no level that is recent enough")
+    days_left: float | None = Field(description="at its mean pace since the last charge", examples=[41.5])
 
 
 class DeviceHealth(BaseModel):
@@ -146,7 +169,11 @@ class DeviceHealth(BaseModel):
     rssi: float | None = Field(description="dBm", examples=[-67])
     firmware: str | None = Field(examples=["1.4.2"])
     supervision_seconds: int
+    model: DeviceModel
+    power: BatteryHealth | None = Field(description="null for a device on the mains")
     metrics: list[MetricHealth]
+    gateway: str | None = Field(description="through which it speaks", examples=["gw-01"])
+    children: list[str] = Field(description="what speaks through it")
 
 
 class Rejection(BaseModel):

@@ -56,6 +56,7 @@ ORDER BY opened_at
 -- name: subject_at
 -- Whom a device served at a time, and where.
 SELECT d.key AS device_key, d.institution_id, d.id AS device_id, d.name AS device_name, b.room,
+       (SELECT i.name_zh FROM institutions i WHERE i.id = d.institution_id) AS institution_name,
        r.id AS resident_id, place_text(r.building, r.floor, r.room, r.address) AS resident_place
 FROM devices d
 LEFT JOIN bindings b ON b.device_key = d.key AND b.bound_from <= %(at)s AND (b.bound_to IS NULL OR b.bound_to > %(at)s)
@@ -112,12 +113,62 @@ WHERE (device_key, event_id) IN (
     ORDER BY received LIMIT 1000 FOR UPDATE SKIP LOCKED)
 
 -- name: watched_devices
--- Only a device in service that is bound to a person or a room now is missed when it falls silent.
-SELECT d.key, d.institution_id, d.supervision_seconds, d.position, d.created_at, d.kind,
-       CASE WHEN d.retired_at IS NULL THEN b.bound_from END AS bound_from, s.last_sample
+-- Only a device in service that is bound to a person or a room now is missed when it falls silent. `site_key` stands for
+-- the house: the key of its first device, which never goes; `gateway_key` for what the device speaks through.
+SELECT d.key, d.institution_id, d.supervision_seconds, d.position, d.created_at, d.kind, d.model,
+       CASE WHEN d.retired_at IS NULL THEN b.bound_from END AS bound_from, s.last_sample, s.last_seen, s.online,
+       s.status_time, s.battery, min(d.key) OVER (PARTITION BY d.institution_id) AS site_key,
+       (SELECT min(f.gateway_key) FROM foreign_devices f WHERE f.device_key = d.key) AS gateway_key
 FROM devices d LEFT JOIN device_status s ON s.device_key = d.key
 LEFT JOIN bindings b ON b.device_key = d.key AND b.bound_from <= %(now)s AND (b.bound_to IS NULL OR b.bound_to > %(now)s)
 ORDER BY d.key
+
+-- name: sensor_times
+-- When each sensor of a device in service was last sampled, by the time of receipt.
+SELECT l.device_key, l.metric, extract(epoch FROM l.received)::float8 AS received
+FROM latest l JOIN bindings b ON b.device_key = l.device_key AND b.bound_from <= %(now)s
+     AND (b.bound_to IS NULL OR b.bound_to > %(now)s)
+WHERE l.metric = ANY (%(metrics)s)
+
+-- name: ingest_life
+-- The newest sign of life of an ingest that has its broker; whether there ever was one, and whether its lack was told.
+SELECT max(at) FILTER (WHERE coalesce(detail ->> 'broker', 'true') = 'true') AS at, count(*) > 0 AS known,
+       EXISTS (SELECT FROM alerts WHERE type = 'ingest_down' AND state <> 'resolved') AS told
+FROM heartbeats WHERE role = 'ingest'
+
+-- name: institutions_without
+-- Institutions with a device in service and no open alert of this type.
+SELECT i.id AS institution_id, i.name_zh FROM institutions i
+WHERE EXISTS (SELECT FROM bindings b WHERE b.institution_id = i.id AND b.bound_to IS NULL)
+  AND NOT EXISTS (SELECT FROM alerts a WHERE a.institution_id = i.id AND a.type = %(type)s AND a.state <> 'resolved')
+ORDER BY i.id
+
+-- name: institutions_with
+SELECT i.id AS institution_id, i.name_zh FROM institutions i
+WHERE EXISTS (SELECT FROM alerts a WHERE a.institution_id = i.id AND a.type = %(type)s AND a.state <> 'resolved')
+ORDER BY i.id
+
+-- name: takeovers
+-- Devices whose connections ended within seconds of their beginning, again and again: somebody else has their id.
+WITH steps AS (
+    SELECT device_key, institution_id, at, online, seq, lag(told) OVER w AS begun, lag(online) OVER w AS was
+    FROM device_transitions WHERE at > %(since)s
+    WINDOW w AS (PARTITION BY device_key ORDER BY at, id))
+SELECT t.device_key, t.institution_id, d.id AS device_id, d.name AS device_name, count(*) AS times, min(t.at) AS first,
+       max(t.at) AS last, array_agg(t.seq ORDER BY t.at) AS seqs
+FROM steps t JOIN devices d ON d.key = t.device_key
+WHERE NOT t.online AND t.was
+  AND t.at - t.begun BETWEEN interval '-1 minute' AND make_interval(secs => %(online)s::float8)
+GROUP BY t.device_key, t.institution_id, d.id, d.name HAVING count(*) >= %(times)s
+ORDER BY t.institution_id, t.device_key
+
+-- name: takeovers_open
+-- Open alerts of this type, and whether the device's connections still come and go.
+SELECT a.device_key, a.institution_id, d.id AS device_id, d.name AS device_name,
+       EXISTS (SELECT FROM device_transitions t
+               WHERE t.device_key = a.device_key AND NOT t.online AND t.at > %(since)s) AS going_on
+FROM alerts a JOIN devices d ON d.key = a.device_key
+WHERE a.type = 'takeover_suspected' AND a.state <> 'resolved' ORDER BY a.institution_id, a.device_key
 
 -- name: bindings
 SELECT b.device_key, b.bound_from, b.bound_to, r.key AS resident_key

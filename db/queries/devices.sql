@@ -59,7 +59,9 @@ WHERE key = %(key)s AND retired_at IS NULL
 -- name: get
 SELECT d.key, d.id, d.kind, d.model, d.name, d.supervision_seconds, d.position, d.created_at, d.retired_at,
        d.credential_rotated_at, s.online, s.last_seen, s.last_sample, s.battery, s.rssi, s.firmware,
-       b.resident_id, b.room, b.bound_from
+       b.resident_id, b.room, b.bound_from, s.status_time,
+       (SELECT g.id FROM foreign_devices f JOIN devices g ON g.key = f.gateway_key WHERE f.device_key = d.key
+        ORDER BY f.gateway_key LIMIT 1) AS gateway
 FROM devices d
 LEFT JOIN device_status s ON s.device_key = d.key
 LEFT JOIN bindings b ON b.device_key = d.key AND b.bound_to IS NULL
@@ -79,8 +81,33 @@ WHERE d.key > %(after)s
   AND (%(q)s::text IS NULL OR strpos(lower(d.id || ' ' || d.name || ' ' || d.model), lower(%(q)s)) > 0)
 ORDER BY d.key LIMIT %(limit)s
 
+-- name: watch
+-- Every device in service of one institution, as an operator looks at them.
+SELECT d.id, d.kind, d.model, d.supervision_seconds, s.last_sample, s.battery, b.bound_from,
+       (SELECT g.id FROM foreign_devices f JOIN devices g ON g.key = f.gateway_key WHERE f.device_key = d.key
+        ORDER BY f.gateway_key LIMIT 1) AS gateway
+FROM devices d
+LEFT JOIN device_status s ON s.device_key = d.key
+LEFT JOIN bindings b ON b.device_key = d.key AND b.bound_to IS NULL
+WHERE d.institution_id = %(institution)s AND d.retired_at IS NULL AND (%(kind)s::text IS NULL OR d.kind = %(kind)s)
+ORDER BY d.key
+
 -- name: metric_times
 SELECT metric, time, received FROM tenant_latest WHERE device_key = %(key)s ORDER BY metric
+
+-- name: children
+-- What speaks through a gateway.
+SELECT DISTINCT d.id FROM foreign_devices f JOIN devices d ON d.key = f.device_key
+WHERE f.gateway_key = %(key)s AND d.retired_at IS NULL ORDER BY d.id
+
+-- name: battery
+SELECT l.value, l.time FROM tenant_latest l JOIN metrics m ON m.id = l.metric
+WHERE l.device_key = %(key)s AND m.code = 'battery'
+
+-- name: battery_days
+-- The level of each day, as it was at its lowest.
+SELECT r.bucket AS day, r.min AS level FROM readings_1d r JOIN metrics m ON m.id = r.metric
+WHERE r.device_key = %(key)s AND m.code = 'battery' AND r.bucket > %(since)s ORDER BY r.bucket
 
 -- name: request_command
 WITH told AS (SELECT pg_notify('anhu_command', ''))

@@ -54,6 +54,14 @@ ON CONFLICT (device_key, time) DO NOTHING
 -- name: upsert_status
 -- A device that says "online" out of turn (older number and older time) changes nothing; "offline" always counts, since
 -- a last will was worded when the connection began and arrives when it breaks.
+WITH was AS (
+    SELECT online FROM device_status WHERE device_key = %(device_key)s
+), noted AS (
+    -- Coming and going is kept for a while: two clients with one id show in it.
+    INSERT INTO device_transitions (institution_id, device_key, at, told, online, seq)
+    SELECT %(institution)s, %(device_key)s, %(received)s, %(time)s, %(online)s, %(seq)s::bigint
+    FROM was WHERE was.online IS DISTINCT FROM %(online)s
+)
 INSERT INTO device_status (device_key, institution_id, online, status_time, status_seq, battery, rssi, firmware,
                            last_seen)
 VALUES (%(device_key)s, %(institution)s, %(online)s, %(time)s, %(seq)s, %(battery)s, %(rssi)s, %(firmware)s, %(seen)s)

@@ -16,6 +16,9 @@ DELETE FROM rejections WHERE received < %(before)s
 -- name: drop_clock_faults
 DELETE FROM clock_faults WHERE received < %(before)s
 
+-- name: drop_transitions
+DELETE FROM device_transitions WHERE at < %(before)s
+
 -- name: drop_refresh_tokens
 DELETE FROM refresh_tokens WHERE expires_at < %(before)s
 

@@ -11,10 +11,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from alerts.detectors.base import Batch, Detector, Finding
+from alerts.detectors.base import Batch, Detector, Finding, make_batch
+from alerts.detectors.battery import BatteryDetector
 from alerts.detectors.falls import FallDetector
+from alerts.detectors.flatline import FlatlineDetector
 from alerts.detectors.news2 import MEASURED, News2Detector
+from alerts.detectors.outage import OutageDetector
 from alerts.detectors.parameters import VITAL_DAY_RULES, VITAL_RULES
+from alerts.detectors.sensors import SensorDetector
 from alerts.detectors.silence import SilenceDetector
 from alerts.detectors.vital_day import VitalDayScore
 from alerts.detectors.vitals import VitalsDetector
@@ -260,4 +264,111 @@ class FallsDriver:
         return [*windows, Tick(t + 60)]
 
 
-DRIVERS: tuple[Callable[[], Driver], ...] = (VitalsDriver, News2Driver, VitalDayDriver, SilenceDriver, FallsDriver)
+def _batch(rows: list[tuple[int, str, float, float]]) -> Readings:
+    return Readings(make_batch([(device, BY_CODE[code].id, t, value) for device, code, t, value in rows]))
+
+
+class SensorsDriver:
+    kind = SensorDetector
+
+    def build(self) -> Detector:
+        detector = SensorDetector()
+        for device in (*range(4), 77):
+            detector.register(device, BY_CODE["heart_rate"].id, 600, T0)
+        return detector
+
+    def steps(self, rng: np.random.Generator) -> list[Step]:
+        out: list[Step] = []
+        for minute in range(60):
+            t = T0 + 60 * minute
+            rows = [(device, "battery", t + float(rng.uniform(-5, 0)), 80.0) for device in range(6)]
+            rows += [
+                (device, "heart_rate", t, 70.0) for device in (0, 77, *([1] if minute < 10 or minute > 40 else []))
+            ]
+            out += [_batch(rows), Tick(t + 1)]
+        return out
+
+    def alarm(self, t: float) -> list[Step]:
+        return [_batch([(77, "battery", t + 60 * minute, 80.0)]) for minute in range(30)] + [Tick(t + 1801)]
+
+
+class BatteryDriver:
+    kind = BatteryDetector
+
+    def build(self) -> Detector:
+        detector = BatteryDetector()
+        for device in (*range(4), 77):
+            detector.register(device, 20, 10, 5)
+        return detector
+
+    def steps(self, rng: np.random.Generator) -> list[Step]:
+        out: list[Step] = []
+        for minute in range(60):
+            t = T0 + 60 * minute
+            level = [100 - 2.0 * minute if minute < 48 else 100.0, 25 + float(rng.normal(0, 8)), 30.0]
+            rows = [(device, "battery", t + float(rng.uniform(-90, 30)), level[device]) for device in range(3)]
+            out += [_batch(rows), Tick(t + 31)]
+        return out
+
+    def alarm(self, t: float) -> list[Step]:
+        return [_batch([(77, "battery", t, 9.0)]), Tick(t + 1)]
+
+
+class FlatlineDriver:
+    kind = FlatlineDetector
+
+    def build(self) -> Detector:
+        return FlatlineDetector()
+
+    def steps(self, rng: np.random.Generator) -> list[Step]:
+        tape = rng.integers(60, 90, 24)
+        out: list[Step] = []
+        for minute in range(90):
+            t = T0 + 60 * minute
+            rows = [(0, "heart_rate", t, 72.0 if 5 < minute < 80 else float(rng.integers(60, 90)))]
+            rows += [(1, "heart_rate", t, float(tape[minute % 24])), (2, "door", t, 0.0)]
+            rows += [(3, "heart_rate", t + float(rng.uniform(-90, 20)), float(rng.integers(60, 90)))]
+            out += [_batch(rows), Tick(t + 30)]
+        return out
+
+    def alarm(self, t: float) -> list[Step]:
+        return [_batch([(77, "heart_rate", t + 60 * minute, 71.0)]) for minute in range(62)]
+
+
+class OutageDriver:
+    kind = OutageDetector
+
+    def build(self) -> Detector:
+        detector = OutageDetector()
+        for device in range(5):
+            detector.register(device, 900, site=0, gateway=1 if device < 4 else -1)
+        for device in (77, 78, 79):
+            detector.register(device, 600, site=77)
+        return detector
+
+    def steps(self, rng: np.random.Generator) -> list[Step]:
+        out: list[Step] = []
+        for minute in range(60):
+            t = T0 + 60 * minute
+            rows = [(device, "battery", t + float(rng.uniform(-30, 0)), 80.0) for device in (4, 77, 78, 79)]
+            if not 20 < minute < 45:
+                rows += [(device, "heart_rate", t, 70.0) for device in range(4)]
+            out += [_batch(rows), Tick(t + 1)]
+        return out
+
+    def alarm(self, t: float) -> list[Step]:
+        heard = [(device, "battery", t, 80.0) for device in (77, 78, 79)]
+        return [Tick(t), _batch(heard), Tick(t + 1), Tick(t + 400)]
+
+
+DRIVERS: tuple[Callable[[], Driver], ...] = (
+    VitalsDriver,
+    News2Driver,
+    VitalDayDriver,
+    SilenceDriver,
+    FallsDriver,
+    SensorsDriver,
+    BatteryDriver,
+    FlatlineDriver,
+    OutageDriver,
+)

@@ -15,6 +15,7 @@ from alerts.detectors.base import make_batch
 from alerts.detectors.vitals import VitalsDetector
 from alerts.directory import Bindings
 from alerts.feed import STARTING_SECONDS, Detectors, Follower, LostLead
+from alerts.supervision import JITTER_SHARE
 from core.clock import ManualClock, from_unix
 from core.errors import BadInput
 from core.metrics import BY_CODE
@@ -149,7 +150,7 @@ def test_silence_of_a_bound_device_is_an_alert_and_ends_by_itself(
     send(band, 97)
     run(follower)
     follower.tick()
-    clock.advance(3600 + STARTING_SECONDS)
+    clock.advance(3600 * (1 + JITTER_SHARE) + STARTING_SECONDS)
     follower.tick()
     silent = base.rows("SELECT * FROM alerts WHERE type = 'device_silent' ORDER BY resident_id")
     assert len(silent) == 4, "every bound device; the spare ones are nobody's"
@@ -168,7 +169,7 @@ def test_silence_of_a_device_that_was_unbound_ends_on_its_alert(
     base: Database, world: World, pool: Pool, clock: ManualClock
 ) -> None:
     follower = started(pool, clock)
-    clock.advance(3600 + STARTING_SECONDS)
+    clock.advance(3600 * (1 + JITTER_SHARE) + STARTING_SECONDS)
     follower.tick()
     band = world.a.devices[0]
     base.rows("UPDATE bindings SET bound_to = %s WHERE device_key = %s", clock.now(), band.key)

@@ -119,7 +119,9 @@ def test_health_tells_silence_and_times_without_values(api: Api, database_url: s
     nurse = api.as_user("caregiver")
     health = nurse.get(f"{DEVICES}/{device.id}/health").json()
     assert (health["online"], health["silent"], health["battery"], health["firmware"]) == (True, False, 83, "1.4")
-    assert [one["metric"] for one in health["metrics"]] == ["heart_rate"]
+    assert [(one["metric"], one["state"]) for one in health["metrics"]] == [
+        ("heart_rate", "ok"), ("spo2", "never"), ("steps", "never"),
+    ]  # fmt: skip
     assert "72" not in str(health["metrics"])
     api.clock.advance(3601)
     nurse = api.as_user("caregiver")

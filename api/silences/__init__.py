@@ -1,0 +1,1 @@
+"""Silences, times of maintenance, drills, and what was held back."""
