@@ -16,6 +16,7 @@ from core.broker import parse_broker_url
 from core.clock import Clock
 from core.errors import AnhuError
 from core.settings import Settings, load_settings
+from db import maintenance
 from db.migrate import migrations
 from db.pool import make_pool
 from db.tenant import Transaction, service_transaction
@@ -81,8 +82,24 @@ def _look_at_database(tx: Transaction, clock: Clock) -> Iterator[Finding]:
     for row in tx.all("admin.followers"):
         late = "It cannot keep up or has stopped: look at its log." if row["behind"] > BEHIND_MAX else ""
         yield Finding("feed", f"{row['name']} is {row['behind']} batches behind", late)
+    if version == newest:
+        yield from _look_at_chunks(tx, clock, timescale=timescale)
     for row in tx.all("admin.recent_rejections", since=now - timedelta(hours=1)):
         yield Finding("rejected", f"{row['n']} in the last hour: {row['reason']}")
+
+
+def _look_at_chunks(tx: Transaction, clock: Clock, *, timescale: bool) -> Iterator[Finding]:
+    load = maintenance.chunk_load(tx, clock)
+    if load is None:
+        return
+    told = f"{load.hours} h of readings take {load.bytes / 2**20:,.0f} MiB of {load.room / 2**20:,.0f} MiB"
+    advice = ""
+    if not load.fits:
+        memory = "If the server has more memory than it was told, raise effective_cache_size to three quarters of it."
+        shorter = f"Set ANHU_CHUNK_HOURS={load.hours_advised}; it counts for chunks made from then on. "
+        more = "Give the server more memory, or move to TimescaleDB, where chunks can be shorter than a day. "
+        advice = (shorter if timescale and load.hours_advised < load.hours else more) + memory
+    yield Finding("chunks", told, advice)
 
 
 def _look_at_broker(settings: Settings, data_dir: Path | None) -> Finding:

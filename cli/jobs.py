@@ -1,4 +1,4 @@
-"""Settings enter, a running scheduler leaves: partitions, rollups, retention, expiring commands, a sign of life."""
+"""Settings enter, a running scheduler leaves: partitions, chunks, rollups, retention, expired commands, a heartbeat."""
 
 from __future__ import annotations
 
@@ -26,8 +26,11 @@ ROLL_UP_SECONDS = 5
 HEARTBEAT_SECONDS = 5
 EXPIRE_SECONDS = 15
 PARTITION_HOURS = 1
+CHUNK_HOURS = 1
 
 RUNS = Counter("anhu_jobs_runs_total", "Runs of each job by result", ["task", "result"])
+CHUNK_BYTES = Gauge("anhu_storage_chunk_bytes", "Size of the newest chunk of readings when it will be full")
+CHUNK_ROOM = Gauge("anhu_storage_chunk_room_bytes", "A quarter of the database server's memory, which should hold it")
 LAST = Gauge("anhu_jobs_last_success_timestamp_seconds", "When each job last succeeded", ["task"])
 
 
@@ -51,6 +54,7 @@ def run_jobs(settings: Settings, clock: Clock, stop: threading.Event) -> None:
 
     every("partitions", lambda: maintenance.make_partitions(pool, clock), hours=PARTITION_HOURS)
     every("rollup", lambda: maintenance.roll_up(pool, clock), seconds=ROLL_UP_SECONDS)
+    every("chunks", lambda: _keep_chunks_in_memory(pool, clock, settings), hours=CHUNK_HOURS)
     every("retention", lambda: maintenance.apply_retention(pool, clock, settings), minutes=10)
     every("commands", lambda: _expire_commands(pool, clock), seconds=EXPIRE_SECONDS)
     every("heartbeat", lambda: _beat(pool, clock), seconds=HEARTBEAT_SECONDS)
@@ -76,6 +80,25 @@ def _guarded(name: str, work: Callable[[], Any], clock: Clock) -> None:
         LAST.labels(name).set(clock.time())
         if done:
             log.debug("job done", job=name, result=done)
+
+
+def _keep_chunks_in_memory(pool: Pool, clock: Clock, settings: Settings) -> bool:
+    """Set the length of chunks, and say when the newest have grown too large for the server."""
+    changed = maintenance.set_chunk_hours(pool, settings)
+    with service_transaction(pool) as tx:
+        load = maintenance.chunk_load(tx, clock)
+    if load is not None:
+        CHUNK_BYTES.set(load.bytes)
+        CHUNK_ROOM.set(load.room)
+        if not load.fits:
+            log.warning(
+                "chunks of readings are too large for the memory: `anhu doctor` says what to do",
+                mib=load.bytes >> 20,
+                room_mib=load.room >> 20,
+                chunk_hours=load.hours,
+                chunk_hours_advised=load.hours_advised,
+            )
+    return changed
 
 
 def _expire_commands(pool: Pool, clock: Clock) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -88,10 +88,16 @@ class Settings(BaseSettings):
     batch_linger_ms: float = Field(default=4.0, ge=0, le=1000)
     raw_retention_days: int = Field(default=90, ge=14)
     """At least two late windows: a rollup must never be refreshed from days that are already dropped."""
-    rollup_retention_days: int = Field(default=5 * 365, ge=1)
+    rollup_5m_retention_days: int = Field(default=400, ge=30)
+    """Thirteen months: any day beside the same day a year ago. Of all that is kept these rollups are the most."""
+    rollup_1h_retention_days: int = Field(default=5 * 365, ge=30)
+    rollup_1d_retention_days: int = Field(default=5 * 365, ge=30)
+    """No rollup may be dropped while the level above is still refreshed from it, 12 days back."""
     motion_retention_days: int = Field(default=30, ge=1)
     audit_retention_days: int = Field(default=3 * 365, ge=180)
     rejection_retention_days: int = Field(default=90, ge=7)
+    chunk_hours: Literal[1, 2, 3, 4, 6, 8, 12, 24] = 24
+    """Length of a chunk of readings on TimescaleDB: the newest should fit in a quarter of the server's memory."""
 
     timezone: str = "Asia/Shanghai"
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")

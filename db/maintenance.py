@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from core.clock import Clock
@@ -16,6 +17,41 @@ FEED_KEPT = timedelta(hours=1)
 CLOCK_FAULTS_KEPT = timedelta(days=8)
 TRANSITIONS_KEPT = timedelta(days=8)
 HEARTBEATS_KEPT = timedelta(days=1)
+
+CHUNK_HOURS = (24, 12, 8, 6, 4, 3, 2, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkLoad:
+    """The largest chunk of readings that is still written to, and what should hold it.
+
+    bytes: with its indexes, as it will be when it is full. room: a quarter of the server's memory, in bytes.
+    """
+
+    bytes: int
+    room: int
+    hours: int
+
+    @property
+    def fits(self) -> bool:
+        return self.bytes <= self.room
+
+    @property
+    def hours_advised(self) -> int:
+        """The longest chunk that would fit at this rate; 1 where none does."""
+        return next((hours for hours in CHUNK_HOURS if self.bytes * hours <= self.room * self.hours), CHUNK_HOURS[-1])
+
+
+def chunk_load(tx: Transaction, clock: Clock) -> ChunkLoad | None:
+    """How the newest chunks lie in memory; None where there is too little to judge."""
+    row = tx.one("maintenance.chunk_load", now=clock.now())
+    return ChunkLoad(row["bytes"], row["room"], row["hours"]) if row["bytes"] is not None else None
+
+
+def set_chunk_hours(pool: Pool, settings: Settings) -> bool:
+    """Give chunks made from now on the length of the settings, on TimescaleDB; whether that was a change."""
+    with service_transaction(pool) as tx:
+        return bool(tx.one("maintenance.set_chunk_hours", hours=settings.chunk_hours)["changed"])
 
 
 def make_partitions(pool: Pool, clock: Clock) -> int:
@@ -50,9 +86,9 @@ def apply_retention(pool: Pool, clock: Clock, settings: Settings) -> list[str]:
     ages = {
         "readings": settings.raw_retention_days,
         "motion_windows": settings.motion_retention_days,
-        "rollup_5m": settings.rollup_retention_days,
-        "rollup_1h": settings.rollup_retention_days,
-        "rollup_1d": settings.rollup_retention_days,
+        "rollup_5m": settings.rollup_5m_retention_days,
+        "rollup_1h": settings.rollup_1h_retention_days,
+        "rollup_1d": settings.rollup_1d_retention_days,
     }
     for series, days in ages.items():
         with service_transaction(pool) as tx:

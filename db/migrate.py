@@ -93,6 +93,8 @@ def _migrate(connection: psycopg.Connection[Any], flavour: Flavour | None) -> Mi
         done = _recorded(connection)
         _check_history(known, done)
         applied = [_apply(connection, step, chosen) for step in known if step.number not in done]
+        if chosen == "timescale":
+            connection.execute(sql("migrate.set_batch_rows"))
         connection.cursor().executemany(sql("migrate.upsert_metric"), [_metric_row(m) for m in METRICS])
         return MigrationReport(chosen, known[-1].number, tuple(applied))
     finally:

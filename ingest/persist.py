@@ -217,7 +217,7 @@ class Writer:
             stored = cursor.execute(sql("ingest.insert_staged")).rowcount if staged else len(rows)
             newest = rows.newest()
             with cursor.copy(sql("ingest.copy_latest")) as copy:
-                copy.write(newest.stream(received))
+                copy.write(newest.latest_stream(received))
         if tx.run("ingest.update_latest") < len(newest):
             tx.run("ingest.upsert_latest")
         counts.stored += stored

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from core.readings import Reading
 from db import feed
-from db.copy import readings_stream, to_postgres_microseconds
+from db.copy import latest_stream, readings_stream, to_postgres_microseconds
 from ingest.columns import CleanReadings
 
 
@@ -31,6 +31,11 @@ class Rows:
         """As PostgreSQL's binary COPY."""
         c = self.columns
         return readings_stream(c.device_key, c.metric, c.time, c.value, self.flags, received)
+
+    def latest_stream(self, received: float) -> bytes:
+        """As PostgreSQL's binary COPY for the latest values."""
+        c = self.columns
+        return latest_stream(c.device_key, c.metric, c.time, c.value, self.flags, received)
 
     def newest(self) -> Rows:
         """The newest of each (device, metric)."""

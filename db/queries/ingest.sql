@@ -3,23 +3,23 @@
 -- name: create_stage
 -- Readings of which some may be stored already, and the newest of each key.
 CREATE TEMPORARY TABLE IF NOT EXISTS stage_readings (
-    device_key integer, metric smallint, time timestamptz, value double precision, flags smallint, received timestamptz
+    device_key integer, metric smallint, time timestamptz, value double precision, flags smallint, delay_seconds integer
 ) ON COMMIT DELETE ROWS;
-CREATE TEMPORARY TABLE IF NOT EXISTS stage_latest (LIKE stage_readings) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS stage_latest (LIKE latest) ON COMMIT DELETE ROWS;
 -- A staged batch is always small beside what it is joined with: look up each of its rows, in its order.
 SET enable_hashjoin = off;
 SET enable_mergejoin = off
 
 -- name: copy_readings
 -- Straight into the series: half the work of the way over the stage, but a single row that is there already ends it.
-COPY readings (device_key, metric, time, value, flags, received) FROM STDIN (FORMAT binary)
+COPY readings (device_key, metric, time, value, flags, delay_seconds) FROM STDIN (FORMAT binary)
 
 -- name: copy_stage
-COPY stage_readings (device_key, metric, time, value, flags, received) FROM STDIN (FORMAT binary)
+COPY stage_readings (device_key, metric, time, value, flags, delay_seconds) FROM STDIN (FORMAT binary)
 
 -- name: insert_staged
-INSERT INTO readings (device_key, metric, time, value, flags, received)
-SELECT device_key, metric, time, value, flags, received FROM stage_readings
+INSERT INTO readings (device_key, metric, time, value, flags, delay_seconds)
+SELECT device_key, metric, time, value, flags, delay_seconds FROM stage_readings
 ON CONFLICT (device_key, metric, time) DO NOTHING
 
 -- name: copy_latest

@@ -10,6 +10,7 @@ import numpy as np
 import psycopg
 import pytest
 
+from cli import doctor
 from core.clock import ManualClock, from_unix
 from core.settings import Settings
 from db import feed, maintenance
@@ -121,3 +122,49 @@ def test_the_feed_is_kept_until_every_follower_has_it(
     maintenance.apply_retention(make_pool_for("jobs"), clock, Settings())
     with psycopg.connect(database_url) as connection:
         assert connection.execute("SELECT count(*) FROM feed").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(("room", "hours"), [("30GB", 24), ("12MB", 12), ("8MB", 8), ("8kB", 1)])
+def test_chunks_that_outgrow_the_memory_are_told_with_the_length_that_fits(
+    room: str, hours: int, database_url: str, world: World, make_pool_for: Pools, clock: ManualClock
+) -> None:
+    """A day of readings half over: judged as it will be when it is full, against a third of the cache told of."""
+    jobs = make_pool_for("jobs")
+    clock.advance(timedelta(seconds=86_400 + 43_200 - clock.time() % 86_400))
+    maintenance.make_partitions(jobs, clock)
+    with service_transaction(jobs) as tx:
+        nothing_yet = maintenance.chunk_load(tx, clock)
+    assert nothing_yet is not None
+    assert nothing_yet.fits
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO readings (device_key, metric, time, value, delay_seconds)"
+            " SELECT %s, 1, %s - n * INTERVAL '1.4 seconds', 70, 0 FROM generate_series(1, 30000) AS n",
+            (world.a.devices[0].key, clock.now()),
+        )
+        size = connection.execute(f"SELECT pg_total_relation_size('readings_{clock.now():%Y%m%d}')").fetchone()
+        assert size is not None
+        assert size[0] * 2 / 2**20 == pytest.approx(6.7, rel=0.2), "what the bounds below are made for"
+    with service_transaction(jobs) as tx:
+        tx.connection.execute(f"SET LOCAL effective_cache_size = '{room}'")
+        load = maintenance.chunk_load(tx, clock)
+    assert load is not None
+    assert load.bytes == pytest.approx(size[0] * 2, rel=0.01)
+    assert load.hours == 24
+    assert (load.fits, load.hours_advised) == (hours == 24, hours)
+
+
+def test_the_doctor_says_what_to_do_about_chunks_too_large(
+    database_url: str, world: World, make_pool_for: Pools, clock: ManualClock
+) -> None:
+    maintenance.make_partitions(make_pool_for("jobs"), clock)
+    store(database_url, make_pool_for("ingest"), [(world.a.devices[0].key, 1, clock.time(), 70.0)], clock)
+    with service_transaction(make_pool_for("admin")) as tx:
+        [well] = doctor._look_at_chunks(tx, clock, timescale=False)
+        tx.connection.execute("SET LOCAL effective_cache_size = '8kB'")
+        [plain] = doctor._look_at_chunks(tx, clock, timescale=False)
+        [timescale] = doctor._look_at_chunks(tx, clock, timescale=True)
+    assert well.advice == ""
+    assert "TimescaleDB" in plain.advice
+    assert "ANHU_CHUNK_HOURS=1;" in timescale.advice
+    assert "effective_cache_size" in timescale.advice

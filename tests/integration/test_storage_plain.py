@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
@@ -90,21 +91,14 @@ def test_readings_without_a_partition_grow_old_too(
         assert connection.execute("SELECT count(*) FROM readings_rest").fetchone() == (0,)
 
 
-def test_every_retention_setting_reaches_its_series(
-    database_url: str, world: World, make_pool_for: Pools, clock: ManualClock
+def test_days_of_readings_and_windows_are_dropped_each_at_its_own_age(
+    database_url: str, make_pool_for: Pools, clock: ManualClock
 ) -> None:
     jobs = make_pool_for("jobs")
     maintenance.make_partitions(jobs, clock)
     made = clock.now().date() - timedelta(days=maintenance.PARTITION_DAYS_BEHIND)
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        for table in LEVELS:
-            connection.execute(
-                f"INSERT INTO {table} VALUES (%s, 1, %s, 1, 1, 1, 1), (%s, 1, %s, 1, 1, 1, 1)",
-                (world.a.devices[0].key, clock.now() - timedelta(days=41), world.a.devices[0].key, clock.now()),
-            )
     clock.advance(timedelta(days=20))
-    settings = Settings(raw_retention_days=25, motion_retention_days=15, rollup_retention_days=60)
-    report = maintenance.apply_retention(jobs, clock, settings)
+    report = maintenance.apply_retention(jobs, clock, Settings(raw_retention_days=25, motion_retention_days=15))
 
     def partitions(series_name: str, first: date, last: date) -> list[str]:
         days = (first + timedelta(days=n) for n in range((last - first).days))
@@ -114,8 +108,47 @@ def test_every_retention_setting_reaches_its_series(
     assert report == [
         *partitions("readings", made, today - timedelta(days=25)),
         *partitions("motion_windows", made, today - timedelta(days=15)),
-        *(f"1 rows of {table}" for table in LEVELS),
     ]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_each_rollup_level_has_its_own_age(
+    level: str, database_url: str, world: World, make_pool_for: Pools, clock: ManualClock
+) -> None:
+    """With the other two kept longest, the one loses exactly what is older than its setting."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for table in LEVELS:
+            connection.execute(
+                f"INSERT INTO {table} SELECT %s, 1, %s - n * INTERVAL '1 day', 1, 1, 1, 1"
+                " FROM generate_series(0, 60) AS n",
+                (world.a.devices[0].key, clock.now()),
+            )
+        ages = {f"{table}_retention_days": 40 if table == level else 61 for table in LEVELS}
+        report = maintenance.apply_retention(make_pool_for("jobs"), clock, Settings(**ages))
+        assert report == [f"20 rows of {level}"]
+        for table in LEVELS:
+            found = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+            assert found == (41 if table == level else 61,)
+
+
+def test_old_rollups_are_found_by_an_index_of_their_age(database_url: str, clock: ManualClock) -> None:
+    """Else every run of the retention job would read years of rollups."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO rollup_5m SELECT device, 1, %s - n * INTERVAL '1 hour', 1, 1, 1, 1"
+            " FROM generate_series(100, 1, -1) AS n, generate_series(1, 2000) AS device",
+            (clock.now(),),
+        )
+        connection.execute("VACUUM (ANALYZE) rollup_5m")
+        found = connection.execute(
+            "EXPLAIN (ANALYZE, COSTS off, TIMING off, BUFFERS off) SELECT FROM rollup_5m WHERE bucket < %s",
+            (clock.now() - timedelta(hours=98),),
+        ).fetchall()
+    plan = "\n".join(line for (line,) in found)
+    assert "Bitmap Index Scan on rollup_5m_age" in plan, plan
+    read = re.search(r"Heap Blocks: lossy=(\d+)", plan)
+    assert read is not None
+    assert int(read[1]) <= 128, "of two thousand pages"
 
 
 @pytest.fixture

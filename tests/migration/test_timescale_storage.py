@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import psycopg
 import pytest
 
 from api.residents import series
 from core.metrics import BY_CODE
+from db.copy import readings_stream
 from db.migrate import migrate
 from db.queries import sql
 
@@ -174,6 +176,122 @@ def test_rollups_outlive_their_readings_and_no_later_refresh_erases_them(connect
         left = rows(connection, f"SELECT * FROM {materialized(connection, view)} WHERE device_key = 3"
                                 " AND bucket < now() - INTERVAL '13 days' ORDER BY metric, bucket")  # fmt: skip
         assert left == wanted
+
+
+def stage(connection: psycopg.Connection[Any], late: list[tuple[int, int, datetime, float]]) -> None:
+    """Into ingest's staging table: by COPY, or by INSERT where the server has no COPY FROM STDIN."""
+    connection.execute(sql("ingest.create_stage"))
+    n = len(late)
+    columns = (
+        np.array([row[0] for row in late], np.int32),
+        np.array([row[1] for row in late], np.int16),
+        np.array([row[2].timestamp() for row in late]),
+        np.array([row[3] for row in late]),
+        np.zeros(n, np.int16),
+    )
+    received = max(columns[2]) + 7 * 86_400
+    if has_copy(connection):
+        with connection.cursor().copy(sql("ingest.copy_stage")) as copy:
+            copy.write(readings_stream(*columns, received))
+        return
+    for row in late:
+        delay = int(received - row[2].timestamp())
+        connection.execute("INSERT INTO stage_readings VALUES (%s, %s, %s, %s, 0, %s)", (*row, delay))
+
+
+def has_copy(connection: psycopg.Connection[Any]) -> bool:
+    """The WebAssembly server breaks the connection at COPY FROM STDIN; it names its compiler."""
+    return "Emscripten" not in value(connection, "SELECT version()")
+
+
+def test_pain_14_a_late_batch_of_ingest_lands_once_in_packed_chunks_and_is_rolled_up(
+    connection: psycopg.Connection[Any],
+) -> None:
+    """Every device late at once, under a bound on unpacked rows that is far below what lies packed around them."""
+    connection.execute(
+        "SELECT compress_chunk(c, true) FROM show_chunks('readings', older_than => now() - INTERVAL '5 days') AS c"
+    )
+    moment = value(connection, "SELECT date_bin('1 day', now() - INTERVAL '6.5 days', '2000-01-01 16:00+00')")
+    moment += timedelta(hours=3, minutes=2, milliseconds=125)
+    known = rows(
+        connection,
+        "SELECT device_key, metric, time, value FROM readings WHERE device_key <= 20 AND time >= %s"
+        " AND time < %s::timestamptz + INTERVAL '10 minutes' ORDER BY 1, 2",
+        moment,
+        moment,
+    )
+    assert len(known) == 40
+    late = [(device, metric, moment, 201.0) for device in range(1, 41) for metric in (1, 2)]
+    before = {view: bucket(connection, view, moment, 7) for view in LEVELS if view != "rollup_5m"}
+    counts = []
+    for _ in range(2):
+        with connection.transaction():
+            connection.execute("SET LOCAL timescaledb.max_tuples_decompressed_per_dml_transaction = 1000")
+            stage(connection, [*late, *known])
+            counts.append(connection.execute(sql("ingest.insert_staged")).rowcount)
+    assert counts == [len(late), 0], "what is new once, what is known not at all"
+    stored = "SELECT count(*), sum(delay_seconds) FROM readings WHERE time = %s"
+    assert rows(connection, stored, moment)[0][0] == len(late)
+    run_refreshes(connection)
+    for view, (count, total, low, _) in before.items():
+        assert bucket(connection, view, moment, 7) == (count + 1, pytest.approx(total + 201), low, 201)
+    # The next run of the policy packs what lay loose.
+    packing = "SELECT compress_chunk(c, true) FROM show_chunks('readings', older_than => %s::timestamptz) AS c"
+    connection.execute(packing, (moment + timedelta(days=1),))
+    assert rows(connection, stored, moment)[0][0] == len(late)
+
+
+def test_each_rollup_level_is_dropped_by_itself_and_the_others_stay(connection: psycopg.Connection[Any]) -> None:
+    """Years of rollups, as they stand when their readings are long gone; the jobs' own function drops them."""
+    for view, width in LEVELS.items():
+        connection.execute(
+            f"INSERT INTO {materialized(connection, view)} (device_key, metric, bucket, count, sum, min, max)"
+            f" SELECT 40, 9, date_bin('{width}', now(), '{ORIGIN}') - n * INTERVAL '10 days', 5, 350, 60, 80"
+            " FROM generate_series(10, 200, 10) AS n"
+        )
+    oldest = "SELECT min(bucket), count(*) FROM {} WHERE device_key = 40 AND metric = 9"
+    before = {view: rows(connection, oldest.format(view)) for view in LEVELS}
+    assert {found[0][1] for found in before.values()} == {20}
+    for view, days in (("rollup_5m", 400), ("rollup_1h", 1000), ("rollup_1d", 1500)):
+        try:
+            connection.execute("SET ROLE anhu_jobs")
+            edge = value(connection, f"SELECT (now() - INTERVAL '{days} days')::date")
+            assert rows(connection, "SELECT drop_series_before(%s, %s)", view, edge)
+        finally:
+            connection.execute("RESET ROLE")
+        # Whole chunks: at most one of them is kept beyond its age.
+        chunk = {"rollup_5m": 3, "rollup_1h": 30, "rollup_1d": 90}[view]
+        [(first, left)] = rows(connection, oldest.format(view))
+        now = value(connection, "SELECT now()")
+        assert timedelta(days=days - 101) < now - first < timedelta(days=days + chunk + 1)
+        assert 0 < left < 20
+        before[view] = [(first, left)]
+        assert {other: rows(connection, oldest.format(other)) for other in LEVELS} == before
+    run_refreshes(connection)
+    refresh_whole_windows(connection)
+    assert {view: rows(connection, oldest.format(view)) for view in LEVELS} == before, "no refresh reaches that far"
+
+
+def test_the_length_of_chunks_is_a_setting_and_their_size_is_told(connection: psycopg.Connection[Any]) -> None:
+    interval = "SELECT time_interval FROM timescaledb_information.dimensions WHERE hypertable_name = 'readings'"
+    for hours in (6, 6, 24):
+        before = value(connection, interval)
+        try:
+            connection.execute("SET ROLE anhu_jobs")
+            changed = value(connection, "SELECT set_chunk_hours(%s)", hours)
+            pieces = rows(connection, "SELECT starts, ends, bytes FROM open_chunks()")
+            with pytest.raises(psycopg.errors.RaiseException):
+                connection.execute("SELECT set_chunk_hours(7)")
+        finally:
+            connection.execute("RESET ROLE")
+        assert value(connection, interval) == timedelta(hours=hours)
+        assert changed is (before != timedelta(hours=hours))
+        assert pieces
+        assert all(size > 0 and ends - starts == timedelta(days=1) for starts, ends, size in pieces)
+    given = {"now": value(connection, "SELECT now()")}
+    load = connection.execute(sql("maintenance.chunk_load"), given).fetchall()
+    assert load[0][0] > 0
+    assert load[0][2] == 24
 
 
 def test_rollups_go_into_the_columnstore_and_answer_the_same(connection: psycopg.Connection[Any]) -> None:
