@@ -149,16 +149,9 @@ def simulated_day(residents: int, start: float, seed: int = 7) -> Columns:
 def pack(connection: psycopg.Connection[Any], clock: Clock, residents: int) -> dict[str, Any]:
     """Bytes a reading before and after the columnstore, in a day's chunk of the product's table."""
     day = simulated_day(residents, (clock.time() - 60 * _DAY) // _DAY * _DAY)
-    connection.execute(
-        "CREATE TEMPORARY TABLE told (device int, metric smallint, time float8, value float8, received float8)"
-    )
-    with connection.cursor().copy("COPY told FROM STDIN") as copy:
-        for row in zip(*(column.tolist() for column in day), strict=True):
-            copy.write_row(row)
-    connection.execute(
-        "INSERT INTO readings (device_key, metric, time, value, received)"
-        " SELECT device, metric, to_timestamp(time), value, to_timestamp(received) FROM told ORDER BY received"
-    )
+    flags = np.zeros(len(day.time), np.int16)
+    with connection.cursor().copy(_COPY) as copy:
+        copy.write(readings_stream(day.device, day.metric, day.time, day.value, flags, day.received))
     before = _bytes(connection, "readings")
     began = perf_counter()
     connection.execute("SELECT compress_chunk(chunk) FROM show_chunks('readings') AS chunk")
@@ -280,6 +273,7 @@ def read(url: str, clock: Clock, tenant: UUID, people: list[UUID], reads: int) -
     """
     now = clock.now()
     pool = make_pool(url, "api", size_max=1)
+    pool.wait()
     chosen = np.random.default_rng(3).choice(len(people), min(reads, len(people)), replace=False)
     question = series.plan(HEART, now - timedelta(days=READ_DAYS), now, "1h", now)
     seconds: list[float] = []

@@ -34,7 +34,7 @@ def to_postgres_microseconds(unix_seconds: NDArray[np.float64]) -> NDArray[np.in
     return np.rint((unix_seconds - POSTGRES_EPOCH_SECONDS) * 1e6).astype(np.int64)
 
 
-def delay_seconds(time: NDArray[np.float64], received: float) -> NDArray[np.int32]:
+def delay_seconds(time: NDArray[np.float64], received: float | NDArray[np.float64]) -> NDArray[np.int32]:
     """From a device's time to that of receipt in whole seconds, the fraction dropped; shape (n,).
 
     Below 0 where the device's clock runs ahead. The columnstore keeps a delay, nearly always the same small number, in
@@ -49,11 +49,11 @@ def readings_stream(
     time: NDArray[np.float64],
     value: NDArray[np.float64],
     flags: NDArray[Any],
-    received: float,
+    received: float | NDArray[np.float64],
 ) -> bytes:
     """The COPY stream of n readings (device_key, metric, time, value, flags, delay_seconds).
 
-    Arrays have shape (n,); `time` and `received` are Unix seconds.
+    Arrays have shape (n,); `time` and `received` (one for all, or one each) are Unix seconds.
     """
     rows = _rows(_READING, device_key, metric, time, value, flags)
     rows["n_delay"], rows["delay"] = 4, delay_seconds(time, received)

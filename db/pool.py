@@ -14,6 +14,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool
 
 from core.errors import Unavailable
+from db.queries import sql
 
 DbRole = Literal["api", "ingest", "alerts", "jobs", "admin"]
 Connection = psycopg.Connection[DictRow]
@@ -32,6 +33,27 @@ def assume_role(connection: psycopg.Connection[Any], role: DbRole) -> None:
         ("application_name", f"anhu-{role}"),
     ):
         connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+
+
+def warm(connection: psycopg.Connection[Any]) -> None:
+    """Ask the commonest question for nobody, so that the first person who asks need not wait.
+
+    A new session knows no table: the first question over a month loads the descriptions of some dozens of partitions or
+    chunks and their indexes, three times the work of the question itself. A database without the schema is left alone.
+    """
+    try:
+        with connection.cursor(row_factory=dict_row) as cursor:
+            given = cursor.execute(sql("readings.usual_question")).fetchone() or {}
+            for name, start, end in (("bucketed_1h", "oldest", "edge"), ("bucketed_raw", "edge", "newest")):
+                cursor.execute(sql(f"readings.{name}"), {**given, "start": given[start], "end": given[end]})
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.InsufficientPrivilege):
+        return
+
+
+def _configure(connection: psycopg.Connection[Any], role: DbRole) -> None:
+    assume_role(connection, role)
+    if role == "api":
+        warm(connection)
 
 
 def connect(url: str, role: DbRole, *, timeout_seconds: int = 10) -> Connection:
@@ -59,7 +81,7 @@ def make_pool(url: str, role: DbRole, *, size_max: int = 10, size_min: int = 1) 
         name=f"anhu-{role}",
         connection_class=Connection,
         kwargs={"autocommit": True, "row_factory": dict_row, "connect_timeout": 5, **_KEEPALIVE},
-        configure=lambda connection: assume_role(connection, role),
+        configure=lambda connection: _configure(connection, role),
         check=ConnectionPool.check_connection,
     )
 

@@ -107,3 +107,9 @@ CROSS JOIN LATERAL (
 ) r
 WHERE b.resident_id = %(resident)s AND b.bound_from < %(end)s AND coalesce(b.bound_to, 'infinity') > %(start)s
 GROUP BY 1 ORDER BY 1
+
+-- name: usual_question
+-- What a new connection asks for nobody, to learn the catalogue: 30 days, the last eight of them raw.
+SELECT '00000000-0000-0000-0000-000000000000'::uuid AS resident, 1::smallint AS metric, interval '1 hour' AS width,
+       timestamptz '2000-01-01 16:00+00' AS origin, now() - interval '30 days' AS oldest,
+       now() - interval '8 days' AS edge, now() AS newest
