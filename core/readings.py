@@ -13,7 +13,7 @@ class Flag(IntFlag):
     CLOCK = 1
     """The device's time was out of bounds; the receive time stands in its place."""
     REPLAYED = 2
-    """The same value under a fresh time again and again: likely a cached one."""
+    """The same number and values once more under a fresh time: likely a gateway's cache."""
     SIMULATED = 4
     """Made by a simulator."""
 

@@ -28,6 +28,7 @@ from core.metrics import METRICS
 from devices.registry import DeviceEntry, Directory
 from ingest.batch import Message
 from ingest.decode import TELEMETRY
+from ingest.replayed import ReplayBook
 from ingest.topics import parse_topic
 
 _UNKNOWN = 0
@@ -74,17 +75,21 @@ class ColumnReader:
     def __init__(self) -> None:
         self._directory: Directory | None = None
         self._entries: dict[str, DeviceEntry] = {}
+        self._book = ReplayBook()
+        self.replayed: set[int] = set()
+        """`id` of the messages of the last batch that say again what was said before; they are among the rest."""
 
     def read(self, messages: Sequence[Message], directory: Directory) -> tuple[CleanReadings, list[Message]]:
         """The readings of the flawless messages, and the other messages in their order."""
         if directory is not self._directory:
             self._directory, self._entries = directory, {}
-        raw = _Raw()
+        raw = _Raw(self._book)
         rest: list[Message] = []
         for message in messages:
             entry = self._entries.get(message.topic) or self._find(message.topic, directory)
             if entry is None or message.retain or not raw.add(message, entry):
                 rest.append(message)
+        self.replayed = raw.replayed
         if not raw.messages:
             return NO_READINGS, rest
         readings, flawed = raw.columns()
@@ -109,7 +114,9 @@ class ColumnReader:
 class _Raw:
     """What messages said, end to end: per message, per instant, per value."""
 
-    def __init__(self) -> None:
+    def __init__(self, book: ReplayBook) -> None:
+        self._book = book
+        self.replayed: set[int] = set()
         self.messages: list[Message] = []
         self._entries: list[DeviceEntry] = []
         self._instants: list[int] = []
@@ -128,6 +135,9 @@ class _Raw:
             return False
         if document.s is None:
             if not document.m:
+                return False
+            if self._book.repeats(entry.key, document.seq, document.t, document.m):
+                self.replayed.add(id(message))
                 return False
             self._times.append(document.t)
             self._sizes.append(len(document.m))

@@ -11,13 +11,14 @@ import queue
 import random
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 
 from core import logging
 from core.clock import Clock
 from core.errors import Unavailable
+from core.readings import Flag
 from devices.registry import Directory
 from ingest.batch import Message, MessageQueue
 from ingest.columns import CleanReadings, ColumnReader
@@ -148,12 +149,14 @@ class Lane:
         directory = self._directory()
         clean, rest = self._reader.read(messages, directory)
         singles = _interpret_all(rest, directory)
+        _flag_replayed(singles, self._reader.replayed)
         unknown = any(r.reason in {"unknown_device", "unknown_site"} for one in singles for r in one.rejections)
         if unknown and self._refresh_directory():
             # Perhaps it was registered a moment ago: look once more before turning it away.
             directory = self._directory()
             clean, rest = self._reader.read(messages, directory)
             singles = _interpret_all(rest, directory)
+            _flag_replayed(singles, self._reader.replayed)
         batch = Batch(messages, directory, clean, singles)
         self._metrics.received(batch.items, len(messages))
         return batch
@@ -209,3 +212,11 @@ class Lane:
 
 def _interpret_all(messages: Sequence[Message], directory: Directory) -> list[Interpreted]:
     return expand([interpret(message, directory) for message in messages], directory)
+
+
+def _flag_replayed(singles: Sequence[Interpreted], replayed: set[int]) -> None:
+    """Say of the readings of these messages that they are likely a cache's: stored, and not to be trusted."""
+    if replayed:
+        for one in singles:
+            if id(one.message) in replayed:
+                one.readings = [replace(reading, flags=reading.flags | Flag.REPLAYED) for reading in one.readings]

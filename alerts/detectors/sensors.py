@@ -41,6 +41,7 @@ class SensorDetector:
     def __init__(self) -> None:
         self._rows = Rows()
         self._s: dict[str, np.ndarray[Any, Any]] = {n: np.full(0, fill, t) for n, (_, fill, t) in _FIELDS.items()}
+        self._pauses: np.ndarray[Any, Any] | None = None
 
     def register(
         self, device_key: int, metric: int, interval_seconds: float, since: float, heard: float | None = None
@@ -53,7 +54,7 @@ class SensorDetector:
         if device_key < 0 or not 0 < metric < _METRICS or not np.isfinite(given).all():
             raise BadInput(f"cannot supervise metric {metric} of device {device_key} every {interval_seconds} s")
         device, sensor = self._add(np.array([device_key * _METRICS, device_key * _METRICS + metric]))
-        s = self._s
+        s, self._pauses = self._s, None
         s["interval"][sensor] = interval_seconds
         s["since"][sensor] = np.fmax(s["since"][sensor], since)
         if np.isnan(s["since"][device]):
@@ -113,6 +114,7 @@ class SensorDetector:
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
         self._s = checked(self.name, "sensor", state, _FIELDS)
         self._rows.load(np.array(state["sensor"]))
+        self._pauses = None
 
     def _add(self, keys: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         rows = self._rows.add(keys)
@@ -126,18 +128,25 @@ class SensorDetector:
         A pause is longer than the shortest interval of its sensors, or than a few minutes where that is longer.
         """
         s, n = self._s, len(self._rows)
+        if self._pauses is None:
+            self._pauses = self._pauses_now()
+        earliest = np.full(n, np.inf)
+        # Of what is late in the batch, the earliest after the pause is the start of the run.
+        late = time > s["heard"][rows] + self._pauses[rows]
+        np.minimum.at(earliest, rows[late], time[late])
+        begun = np.flatnonzero(np.isfinite(earliest))
+        s["since"][begun] = np.fmax(s["since"][begun], earliest[begun])
+
+    def _pauses_now(self) -> np.ndarray[Any, Any]:
+        """Of each row that is a device: how long a pause of it begins a new run, seconds."""
+        s, n = self._s, len(self._rows)
         shortest = np.full(n, np.inf)
         sensors = np.flatnonzero(s["interval"][:n] > 0)
         np.minimum.at(
             shortest, self._rows.find(self._rows.keys[sensors] // _METRICS * _METRICS), s["interval"][sensors]
         )
-        pause = np.maximum(shortest, SENSOR_LATE.value)
-        earliest = np.full(n, np.inf)
-        # Of what is late in the batch, the earliest after the pause is the start of the run.
-        late = time > s["heard"][rows] + pause[rows]
-        np.minimum.at(earliest, rows[late], time[late])
-        begun = np.flatnonzero(np.isfinite(earliest))
-        s["since"][begun] = np.fmax(s["since"][begun], earliest[begun])
+        pauses: np.ndarray[Any, Any] = np.maximum(shortest, SENSOR_LATE.value)
+        return pauses
 
     def _quiet(self) -> np.ndarray[Any, Any]:
         """For how long each sensor's device has spoken without it, seconds; NaN for devices as a whole."""

@@ -12,6 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from core.clock import ManualClock
+from core.readings import Flag
 from db import feed
 from db.pool import DbRole, Pool
 from db.tenant import service_transaction
@@ -106,6 +107,28 @@ def test_late_readings_inside_the_week_land_in_their_place(bench: Bench) -> None
     bench.send(bench.message({"t": late, "m": {"weight": 61.5}}))
     [(time, flags)] = bench.rows("SELECT extract(epoch FROM time)::float8, flags FROM readings")
     assert (time, flags) == (pytest.approx(late, abs=1e-5), 0)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_pain_19_a_cache_that_repeats_itself_under_fresh_times_is_flagged(bench: Bench, *, together: bool) -> None:
+    """Same number, same values, later time; not a redelivery, a new number, new values, or a message without one."""
+    now = bench.clock.time() - 100
+    said = [
+        {"t": now, "seq": 7, "m": {"heart_rate": 72, "spo2": 97}},
+        {"t": now + 10, "seq": 7, "m": {"heart_rate": 72, "spo2": 97}},
+        {"t": now + 20, "seq": 7, "m": {"heart_rate": 72, "spo2": 97}},
+        {"t": now + 30, "seq": 8, "m": {"heart_rate": 72, "spo2": 97}},
+        {"t": now + 30, "seq": 8, "m": {"heart_rate": 72, "spo2": 97}},
+        {"t": now + 40, "seq": 8, "m": {"heart_rate": 73, "spo2": 97}},
+        {"t": now + 50, "m": {"heart_rate": 73, "spo2": 97}},
+        {"t": now + 60, "m": {"heart_rate": 73, "spo2": 97}},
+    ]
+    messages = [bench.message(one) for one in said]
+    for batch in [messages] if together else [[one] for one in messages]:
+        bench.send(*batch)
+    flags = bench.rows("SELECT flags FROM readings WHERE metric = 1 ORDER BY time")
+    assert [row[0] for row in flags] == [0, Flag.REPLAYED, Flag.REPLAYED, 0, 0, 0, 0]
+    assert bench.rows("SELECT count(*) FROM rejections") == [(0,)]
 
 
 def test_pain_18_redelivery_of_a_message_without_a_clock_is_known_by_its_digest(bench: Bench) -> None:
