@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from alerts import metrics, service
+from alerts import checks, metrics, service
 from alerts.service import Occurrence
 from core.clock import Clock
 from core.errors import Unavailable
@@ -74,9 +74,12 @@ def handle(tx: Transaction, clock: Clock, event: dict[str, Any]) -> dict[str, An
     if event["type"] == "restore":
         _restore(tx, clock, event, where)
     elif event["type"] == "test":
-        service.record_test(tx, clock, _occurrence(event, where, Severity.LOW))
+        tried = _occurrence(event, where, Severity.LOW)
+        service.record_test(tx, clock, tried)
+        checks.tick(tx, clock, event, tried, how="test_event")
     else:
-        alert = service.open_or_append(tx, clock, _occurrence(event, where, EMERGENCY_EVENTS[event["type"]]))
+        call = _occurrence(event, where, EMERGENCY_EVENTS[event["type"]])
+        alert = service.open_or_append(tx, clock, checks.as_drill(tx, clock, event, call))
     tx.run("alerts.events_handled", device_key=event["device_key"], event_id=event["event_id"], now=clock.now())
     return alert
 

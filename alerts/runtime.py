@@ -17,7 +17,7 @@ from functools import partial
 import psycopg
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from alerts import escalation, metrics
+from alerts import checks, escalation, metrics
 from alerts.audit import audit
 from alerts.events import EventHandler
 from alerts.feed import Follower, LostLead
@@ -37,6 +37,7 @@ log = get(__name__)
 POLL_SECONDS = 1.0
 AUDIT_SECONDS = 15.0
 HEARTBEAT_SECONDS = 5.0
+CHECKS_SECONDS = 300.0
 RETRY_SECONDS = (0.2, 10.0)
 _RANDOM = random.SystemRandom()
 
@@ -62,6 +63,7 @@ class Runtime:
         self._clock = clock
         self._url = settings.require_database()
         self._workers = settings.notify_workers
+        self._check_days = settings.check_interval_days
         self._pool: Pool = make_pool(self._url, "alerts", size_max=settings.notify_workers + 6, size_min=2)
         self._events = EventHandler(self._pool, clock)
         self._outbox = Outbox(
@@ -95,6 +97,7 @@ class Runtime:
             thread.start()
         self._schedule("escalation", POLL_SECONDS, self._escalate)
         self._schedule("audit", AUDIT_SECONDS, self._audit)
+        self._schedule("checks", CHECKS_SECONDS, self._look_for_checks)
         self._schedule("heartbeat", HEARTBEAT_SECONDS, self._beat)
         self._scheduler.start()
         log.info("alerts run", workers=self._workers)
@@ -177,6 +180,9 @@ class Runtime:
 
     def _audit(self) -> None:
         metrics.OVERDUE.inc(audit(self._pool, self._clock))
+
+    def _look_for_checks(self) -> None:
+        checks.raise_overdue(self._pool, self._clock, self._check_days)
 
     def _beat(self) -> None:
         with service_transaction(self._pool) as tx:

@@ -222,6 +222,10 @@ def _append(tx: Transaction, clock: Clock, finding: Occurrence, alert: dict[str,
         deadline_at=decision.deadline_at,
         evidence={**alert["evidence"], "raised_by": sorted(decision.raised_by)},
     )
+    # A call in earnest while a drill is open makes the alert one in earnest, and is told as such.
+    in_earnest = alert["evidence"].get("test") is True and not finding.test
+    if in_earnest:
+        del alert["evidence"]["test"]
     extra: list[dict[str, Any]] = []
     if Effect.EXTEND_PLAN in decision.effects:
         full = escalation.plan_for(tx, alert["institution_id"], alert["type"], Severity(alert["severity"]))
@@ -235,7 +239,7 @@ def _append(tx: Transaction, clock: Clock, finding: Occurrence, alert: dict[str,
     if extra and row["state"] == AlertState.OPEN:
         last = tx.one("escalation.last_position", alert_id=row["id"])["position"]
         escalation.freeze(tx, clock, row, extra, begin=last + 1)
-    if Effect.REPAGE in decision.effects:
+    if in_earnest or Effect.REPAGE in decision.effects:
         _repage(tx, clock, row, names)
     return row
 

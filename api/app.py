@@ -14,6 +14,7 @@ from api.auth.accounts import Accounts
 from api.auth.routes import router as auth_router
 from api.auth.throttle import Throttle
 from api.auth.tokens import Tokens
+from api.devices.checks import router as checks_router
 from api.devices.discovered import router as discovered_router
 from api.devices.routes import router as devices_router
 from api.ingest_door.routes import router as ingest_door_router
@@ -40,7 +41,8 @@ ROUTERS = (
     limits_router,
     news2_router,
     vitals_router,
-    # Before the devices: `discovered` is no device's id.
+    # Before the devices: `checks` and `discovered` are no device's id.
+    checks_router,
     discovered_router,
     devices_router,
     ingest_door_router,

@@ -111,6 +111,7 @@ ALERT_TYPES: dict[str, Names] = {
     "site_offline": Names("机构整体离线", "Site offline"),
     "ingest_down": Names("平台数据接收中断", "Data reception down"),
     "takeover_suspected": Names("设备编号被重复使用", "Device id used twice"),
+    "check_overdue": Names("安全设备检查逾期", "Safety check overdue"),
 }
 
 EMERGENCY_TYPES: frozenset[str] = frozenset({"sos", "fall", "smoke", "gas", "co"})
@@ -119,7 +120,7 @@ EMERGENCY_TYPES: frozenset[str] = frozenset({"sos", "fall", "smoke", "gas", "co"
 TECHNICAL_TYPES: frozenset[str] = frozenset(
     {
         "device_silent", "sensor_silent", "sensor_flatline", "sensor_replayed", "battery_low", "gateway_down",
-        "site_offline", "ingest_down", "takeover_suspected",
+        "site_offline", "ingest_down", "takeover_suspected", "check_overdue",
     }
 )  # fmt: skip
 """About devices and lines, not people: what a silence means that names no type, and what may end by itself."""
@@ -172,3 +173,6 @@ DEVICE_KINDS: dict[str, Names] = {
     "gateway": Names("网关", "Gateway"),
     "other": Names("其他", "Other"),
 }
+
+CHECKED_KINDS: tuple[str, ...] = ("wristband", "pendant", "smoke", "gas", "co", "water")
+"""Devices that somebody's life may hang on and that say nothing until then: they are tried at intervals."""

@@ -80,7 +80,14 @@ def announce_drill(
     closes = now + timedelta(minutes=minutes)
     tx.run("checks.end_drills", key=device["key"], now=now)
     tx.run(
-        "checks.announce", id=drill, tenant=institution_id, key=device["key"], opens=now, closes=closes, user=by, note=note
+        "checks.announce",
+        id=drill,
+        tenant=institution_id,
+        key=device["key"],
+        opens=now,
+        closes=closes,
+        user=by,
+        note=note,
     )
     return drill, closes
 

@@ -27,6 +27,7 @@ ALLOWED: dict[str, set[str]] = {
         "db",
         "devices.models",
         "devices.registry",
+        "devices.checks",
         "devices.commands",
         "devices.foreign",
         "devices.ingest_keys",

@@ -19,6 +19,7 @@ WHAT_TO_DO: dict[str, Names] = {
     "gas": Names("立即前往现场，开窗、关阀，勿开关电器", "Go now; open windows, shut the valve, touch no switch"),
     "co": Names("立即开窗通风，将老人移至室外，必要时拨打120", "Air the room, bring them out, call 120 if needed"),
     "water_leak": Names("前往现场关闭水阀，防止滑倒", "Shut the water off; mind the wet floor"),
+    "check_overdue": Names("按下设备测试键或做一次演练，并登记结果", "Try the device, by its test button or a drill"),
     "device_silent": Names("检查设备电量、佩戴与网络；此期间请人工巡视", "Check battery and network; look in"),
     "sensor_silent": Names("检查传感器与佩戴；此项数据暂不可用", "Check the sensor; this value is not watched now"),
     "sensor_flatline": Names("检查传感器，读数可能是缓存值；必要时人工复测", "Check the sensor; measure by hand"),
@@ -46,12 +47,12 @@ def compose(
     Returns {"title", "body", "type", "severity", "occurred_at", "public"} and, unless public, "resident" and "place".
     """
     kind, severity = type_names(alert["type"]), SEVERITY_NAMES[Severity(alert["severity"])]
-    drill = "【演练】" if alert["evidence"].get("test") else ""
+    drill = "【演练 DRILL】" if alert["evidence"].get("test") else ""
     since = _local(alert["occurred_at"], context["timezone"])
     base = {"type": alert["type"], "severity": alert["severity"], "occurred_at": since, "public": public}
     if public:
         title = f"{drill}安护平台有新的待处理信息"
-        body = "请登录安护平台查看并处理。\nAnhu: something is waiting for you, please sign in."
+        body = f"{drill}请登录安护平台查看并处理。\nAnhu: something is waiting for you, please sign in."
         return {"title": title, "body": body, "occurred_at": since, "public": True}
     who = context["resident_name"] or context["device_name"] or context["device_id"] or ""
     place = alert["place"] or "位置不详"
@@ -64,6 +65,8 @@ def compose(
     if about is not None:
         lines.append(f"{about.en}.")
     title = f"{drill}【{severity.zh}】{who} {kind.zh} {place}"
+    if drill:
+        lines.insert(0, "【演练 DRILL】这是预先通知的演练，不是真实报警 · This is a drill")
     body = "\n".join(line for line in lines if line is not None)
     return {"title": title, "body": body, "resident": who, "place": place, **base}
 

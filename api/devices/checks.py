@@ -97,7 +97,9 @@ class IntervalIn(Input):
 def list_checks(
     tx: Tx,
     state: State,
-    wanted: Annotated[Literal["all", "overdue"], Query(alias="state", description="only what is overdue, or all")] = "all",
+    wanted: Annotated[
+        Literal["all", "overdue"], Query(alias="state", description="only what is overdue, or all")
+    ] = "all",
     limit: Limit = LIMIT_DEFAULT,
     cursor: Cursor = None,
 ) -> DueCheckPage:
@@ -116,14 +118,15 @@ def list_checks(
 
 
 @router.put(
-    "/devices/checks/intervals", summary="检查周期 · Set an interval", status_code=204, dependencies=[require(Role.ADMIN)]
+    "/devices/checks/intervals",
+    summary="检查周期 · Set an interval",
+    status_code=204,
+    dependencies=[require(Role.ADMIN)],
 )
 def set_interval(body: IntervalIn, caller: Caller, tx: Tx, state: State, audit: Audit) -> None:
     """A model's own interval goes before its kind's, and that before the platform's."""
     kind = body.kind.value
-    checks.set_interval(
-        tx, state.clock, institution_id=caller.tenant, kind=kind, model=body.model, days=body.days
-    )
+    checks.set_interval(tx, state.clock, institution_id=caller.tenant, kind=kind, model=body.model, days=body.days)
     audit.record("set_check_interval", "device_kind", kind, model=body.model, days=body.days)
 
 

@@ -64,5 +64,8 @@ WHERE id = (SELECT id FROM device_drills
 RETURNING id, announced_by
 
 -- name: open_overdue
--- Devices of which an open alert says that their check is overdue.
+-- Devices whose overdue check is told already, by an open alert or as one that a silence holds back.
 SELECT device_key, institution_id FROM alerts WHERE type = 'check_overdue' AND state <> 'resolved'
+UNION
+SELECT device_key, institution_id FROM alert_suppressions
+WHERE type = 'check_overdue' AND cleared_at IS NULL AND released_at IS NULL

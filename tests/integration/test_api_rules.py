@@ -94,6 +94,8 @@ def test_a_role_that_the_rule_does_not_name_answers_403(api: Api, role: str) -> 
 
 
 BODIES: dict[str, dict[str, Any]] = {
+    "/checks": {"result": "passed", "note": "x"},
+    "/drill": {"minutes": 5},
     "/contacts": {"name": "x"},
     "/consents": {"user_id": "00000000-0000-7000-8000-000000000000", "scope": "health", "granted_by": "x"},
     "/bind": {"room": "1"},

@@ -90,6 +90,6 @@ def test_every_type_says_who_what_where_since_when_and_what_to_do(kind: str) -> 
         "钥匙",
     ):
         assert part in text["body"]
-    assert text["title"].startswith("【演练】")
+    assert text["title"].startswith("【演练 DRILL】")
     public = message.compose(alert, context, public=True)
     assert not any(part in str(public) for part in ("王秀英", "203", kind, "84", "钥匙"))
