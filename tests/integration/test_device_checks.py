@@ -177,3 +177,20 @@ def _kpi(api: Api, clock: ManualClock) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found.get("all", found)
+
+
+def test_a_silence_holds_an_overdue_check_back_once(
+    base: Database, world: World, pool: Pool, clock: ManualClock
+) -> None:
+    clock.step(WEEK + 1)
+    key = world.a.devices[0].key
+    base.rows(
+        "INSERT INTO silences (id, institution_id, author_id, reason, device_key, starts_at, ends_at, created_at)"
+        " VALUES (gen_random_uuid(), %s, %s, 'repair', %s, %s, %s, %s)",
+        world.a.institution_id, world.a.users["admin"].id, key, clock.now(), clock.now() + timedelta(hours=1),
+        clock.now(),
+    )  # fmt: skip
+    assert checks.raise_overdue(pool, clock, 7) == 4
+    assert checks.raise_overdue(pool, clock, 7) == 0
+    assert key not in {device for device, _ in overdue_alerts(base)}
+    assert len(base.rows("SELECT 1 FROM alert_suppressions WHERE type = 'check_overdue'")) == 1

@@ -78,7 +78,7 @@ def test_pain_29_only_emergencies_page_again(kind: str, state: AlertState) -> No
 
 TECHNICAL = {
     "device_silent", "sensor_silent", "sensor_flatline", "sensor_replayed", "battery_low", "gateway_down",
-    "site_offline", "ingest_down", "takeover_suspected",
+    "site_offline", "ingest_down", "check_overdue", "takeover_suspected",
 }  # fmt: skip
 
 
