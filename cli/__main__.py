@@ -60,9 +60,10 @@ def migrate() -> None:
 @app.command()
 def doctor(
     data_dir: Annotated[Path | None, Option(help="Data directory of an `anhu up`, instead of the settings.")] = None,
+    as_json: Annotated[bool, Option("--json", help="One JSON object: ok, findings.")] = False,
 ) -> None:
     """Check everything and say what to do; exit code 1 where something needs doing."""
-    sys.exit(importlib.import_module("cli.doctor").examine(data_dir, SystemClock(), Console()))
+    sys.exit(importlib.import_module("cli.doctor").examine(data_dir, SystemClock(), Console(), as_json=as_json))
 
 
 @app.command("demo-life", hidden=True)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import socket
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
 from rich.console import Console
 
+from cli import doctor_broker
 from cli.runtime import embedded_url
 from core.broker import parse_broker_url
 from core.clock import Clock
@@ -23,6 +26,8 @@ from db.tenant import Transaction, service_transaction
 
 STALE = timedelta(seconds=30)
 BEHIND_MAX = 200
+SKEW_SECONDS_MAX = 2.0
+DISK_SHARE_MIN = 0.1
 WATCHED_ROLES = ("ingest", "alerts", "jobs")
 
 
@@ -35,9 +40,13 @@ class Finding:
     advice: str = ""
 
 
-def examine(data_dir: Path | None, clock: Clock, console: Console) -> int:
+def examine(data_dir: Path | None, clock: Clock, console: Console, *, as_json: bool = False) -> int:
     """Look at everything, print it, and return 0 when nothing needs doing, else 1."""
     findings = list(_look(data_dir, clock))
+    if as_json:
+        told = {"ok": not any(one.advice for one in findings), "findings": [asdict(one) for one in findings]}
+        console.print(json.dumps(told, ensure_ascii=False), markup=False, highlight=False, soft_wrap=True)
+        return 0 if told["ok"] else 1
     for finding in findings:
         mark = "[red]✗[/red]" if finding.advice else "[green]✓[/green]"
         console.print(f"{mark} {finding.what:<12} {finding.detail}")
@@ -63,7 +72,8 @@ def _look(data_dir: Path | None, clock: Clock) -> Iterator[Finding]:
             pool.close()
     except AnhuError as error:
         yield Finding("database", str(error), "Start PostgreSQL, check ANHU_DATABASE_URL, then run `anhu migrate`.")
-    yield _look_at_broker(settings, data_dir)
+    yield _look_at_disk(data_dir)
+    yield from _look_at_broker(settings, data_dir, clock)
     yield _look_at_api(settings)
 
 
@@ -72,9 +82,15 @@ def _look_at_database(tx: Transaction, clock: Clock) -> Iterator[Finding]:
     newest = migrations("timescale" if timescale else "plain")[-1].number
     version = tx.one("admin.schema_version")["version"]
     advice = "" if version == newest else "Run `anhu migrate` with a login that may change the schema."
-    kind = "TimescaleDB" if timescale else "PostgreSQL"
+    about = tx.one("admin.about")
+    kind = f"PostgreSQL {about['server']}" + (f" with TimescaleDB {about['timescale']}" if timescale else "")
     yield Finding("database", f"{kind}, schema {version or 0:04d} of {newest:04d}", advice)
     now = clock.now()
+    skew = abs((about["now"] - now).total_seconds())
+    apart = (
+        "Synchronise both (chrony): alerts, tokens and certificates depend on it." if skew > SKEW_SECONDS_MAX else ""
+    )
+    yield Finding("clocks", f"this machine and the database are {skew:.1f} s apart", apart)
     alive = {row["role"] for row in tx.all("admin.heartbeats") if now - row["at"] < STALE}
     for role in WATCHED_ROLES:
         missing = f"Start it: anhu run {role}. If it runs, its log says why it is silent."
@@ -102,17 +118,44 @@ def _look_at_chunks(tx: Transaction, clock: Clock, *, timescale: bool) -> Iterat
     yield Finding("chunks", told, advice)
 
 
-def _look_at_broker(settings: Settings, data_dir: Path | None) -> Finding:
-    def attempt() -> str:
-        if data_dir or settings.mqtt_url is None:
-            host, port = "127.0.0.1", settings.mqtt_port
-        else:
-            address = parse_broker_url(settings.require_mqtt())
-            host, port = address.host, address.port
-        with socket.create_connection((host, port), timeout=5):
-            return f"answers on {host}:{port}"
+def _look_at_disk(data_dir: Path | None) -> Finding:
+    where = data_dir or Path.cwd()
+    usage = shutil.disk_usage(where)
+    advice = (
+        "Free some: a database that cannot write stops ingest." if usage.free < DISK_SHARE_MIN * usage.total else ""
+    )
+    return Finding("disk", f"{usage.free / 1e9:.1f} GB of {usage.total / 1e9:.1f} GB free at {where}", advice)
 
-    return _tried("broker", attempt, "Start the broker and check ANHU_MQTT_URL or ANHU_MQTT_PORT.")
+
+def _look_at_broker(settings: Settings, data_dir: Path | None, clock: Clock) -> Iterator[Finding]:
+    advice = "Start the broker and check ANHU_MQTT_URL or ANHU_MQTT_PORT."
+    if data_dir or settings.mqtt_url is None:
+
+        def attempt() -> str:
+            with socket.create_connection(("127.0.0.1", settings.mqtt_port), timeout=5):
+                return f"answers on 127.0.0.1:{settings.mqtt_port}"
+
+        yield _tried("broker", attempt, advice)
+        return
+    try:
+        address = parse_broker_url(settings.require_mqtt(), settings.mqtt_ca_file)
+    except AnhuError as error:
+        yield Finding("broker", str(error), advice)
+        return
+    yield _tried("broker", lambda: doctor_broker.try_account(address), f"{advice} Its log says why it refuses.")
+    if address.tls:
+        yield from _told("certificate", lambda: [doctor_broker.look_at_certificate(address, clock)], advice)
+    if settings.mqtt_accounts_url is not None:
+        keeper = "Check ANHU_MQTT_ACCOUNTS_URL; `anhu devices accounts seed` makes a broker's first accounts."
+        yield from _told("accounts", lambda: doctor_broker.look_at_accounts(settings, clock), keeper)
+
+
+def _told(what: str, look: Callable[[], Iterable[doctor_broker.Told]], advice: str) -> Iterator[Finding]:
+    try:
+        for one in look():
+            yield Finding(*one)
+    except (OSError, AnhuError, KeyError, ValueError) as error:
+        yield Finding(what, f"{type(error).__name__}: {error}", advice)
 
 
 def _look_at_api(settings: Settings) -> Finding:

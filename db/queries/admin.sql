@@ -72,6 +72,10 @@ SELECT max(number) AS version FROM schema_migrations
 -- name: heartbeats
 SELECT role, instance, at, detail FROM heartbeats ORDER BY role, instance
 
+-- name: about
+SELECT current_setting('server_version') AS server, clock_timestamp() AS now,
+       (SELECT extversion FROM pg_extension WHERE extname = 'timescaledb') AS timescale
+
 -- name: beat
 INSERT INTO heartbeats (role, instance, at, detail) VALUES (%(role)s, %(instance)s, %(now)s, %(detail)s)
 ON CONFLICT (role, instance) DO UPDATE SET at = excluded.at, detail = excluded.detail

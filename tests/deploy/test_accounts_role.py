@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -182,3 +183,28 @@ def test_a_broker_that_is_away_or_refuses_is_one_sentence(broker: ProductionBrok
     assert away.returncode == 1
     assert "cannot be reached" in away.stderr
     assert "Traceback" not in away.stderr
+
+
+def test_the_doctor_looks_behind_the_broker_s_port(
+    broker: ProductionBroker, database_url: str, world: World, devices: Registry
+) -> None:
+    def doctor() -> dict[str, dict[str, str]]:
+        env = {"PATH": os.environ["PATH"], **environment(broker, database_url)}
+        command = [sys.executable, "-m", "cli", "doctor", "--json"]
+        done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+        told = json.loads(done.stdout)
+        assert (done.returncode == 0) is told["ok"]
+        return {one["what"]: one for one in told["findings"]}
+
+    away = doctor()
+    assert all(away[what]["advice"] for what in ("broker", "certificate", "accounts"))
+    assert not away["disk"]["advice"] or "GB" in away["disk"]["detail"]
+    broker.start([])
+    assert "refuses anhu-ingest" in doctor()["broker"]["detail"]
+    assert accounts(broker, database_url, "sync").returncode == 0
+    found = doctor()
+    for what in ("database", "clocks", "broker", "certificate", "accounts", "queue"):
+        assert not found[what]["advice"], found[what]
+    assert "82" in found["certificate"]["detail"]
+    devices.register("late-1")
+    assert "1 to be created" in doctor()["accounts"]["detail"]
