@@ -151,13 +151,16 @@ class News2Detector(Keyed):
         self._s["setting"][row] = [UNKNOWN if flag is None else int(flag) for flag in (scale2, oxygen, altered)]
 
     def consume(self, batch: Batch) -> list[Finding]:
-        """Take readings in, the newest of each parameter counting; durations run to the newest reading."""
+        """Take readings in, the newest of each parameter counting; durations run to the newest reading.
+
+        Of a batch, the first readings of all parameters are judged together, then the second ones, and so on.
+        """
         batch, column = of_metrics(batch, _COLUMN)
         if not len(batch.subject):
             return []
         row = self._row(batch.subject)
         findings: list[Finding] = []
-        for at in rounds(row, batch.time, batch.value):
+        for at in rounds(row * len(MEASURED) + column, batch.time, batch.value):
             findings += self._take(row[at], column[at], batch.time[at], batch.value[at])
         return findings
 
@@ -173,7 +176,8 @@ class News2Detector(Keyed):
         newer = np.isnan(held) | (time > held)
         r, m = r[newer], m[newer]
         self._s["time"][r, m], self._s["value"][r, m] = time[newer], value[newer]
-        return self._judge(r, np.nanmax(self._s["time"][r], axis=1))
+        touched = np.flatnonzero(np.bincount(r, minlength=1)) if len(r) else r
+        return self._judge(touched, np.fmax.reduce(self._s["time"][touched], axis=1))
 
     def _parts(self, r: Ints, at: Floats) -> Ints:
         s = self._s

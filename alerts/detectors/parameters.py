@@ -256,6 +256,10 @@ VITAL_DAY_YESTERDAY = _p(-0.25, "depth", "what was beyond a limit yesterday, tod
 VITAL_DAY_REVIEW = _p(0.5, "1", "score from which the day's readings are put before a person: a limit was reached")
 VITAL_DAY_URGENT = _p(0.98, "1", "score of one reading a whole unit of depth beyond its limit")
 
+EFFORT_STEPS = _p(20, "steps/min", "slow walking is 60 and more; a few steps about the room are no effort")
+EFFORT_REST = _p(600, "s", "the pulse of older people takes minutes to settle after walking")
+EFFORT_LEAD = _p(120, "s", "steps are told once a minute, so the effort may have begun before the count shows it")
+
 SPIKE_READINGS = _p(3, "readings", "median of three: the shortest filter that drops a lone spike", "K")
 CLOCK_SET_BACK_READINGS = _p(
     3, "readings", "so many rising times in a row behind the newest mean that the device's clock was set back"

@@ -138,15 +138,17 @@ class VitalDayScore(Keyed):
 
     def _note(self, row: Ints, slot: Ints, column: Ints, local: Floats, value: Floats) -> None:
         """Extremes only, so that neither order nor repetition of readings plays a part."""
-        s = self._s
         depth = (value[:, None] - _LIMIT[column]) * _SIGN / _SCALE[column][:, None]
-        at = (row[:, None], slot[:, None], column[:, None], np.arange(2)[None, :])
+        at = (row * _DAYS + slot) * _METRICS + column
+        flat = {name: self._s[name].reshape(-1) for name in ("worst", "evening", "first_beyond", "newest")}
+        np.fmax.at(flat["newest"], at, local)
         late = local % DAY_SECONDS >= VITAL_DAY_EVENING.value * 3600
-        np.fmax.at(s["worst"], at, np.where(late[:, None], np.nan, depth))
-        np.fmax.at(s["evening"], at, np.where(late[:, None], depth, np.nan))
-        np.fmax.at(s["newest"], (row, slot, column), local)
+        for side in range(2):  # what is normal weighs nothing and is not kept
+            for name, those in (("worst", ~late), ("evening", late)):
+                kept = those & (depth[:, side] > VITAL_DAY_NORMAL.value)
+                np.fmax.at(flat[name], 2 * at[kept] + side, depth[kept, side])
         beyond = (depth >= 0).any(1)
-        np.fmin.at(s["first_beyond"], (row[beyond], slot[beyond], column[beyond]), local[beyond])
+        np.fmin.at(flat["first_beyond"], at[beyond], local[beyond])
 
     def _depths(self, row: Ints, slot: Ints) -> Floats:
         """What weighs, in units of depth, shape (n, metrics, 2); -inf where nothing does."""
@@ -187,18 +189,26 @@ class VitalDayScore(Keyed):
         code = _CODES[column]
         return f"{code} {value:g} {BY_CODE[code].unit}, limit {'<>'[side]}= {_LIMIT[column, side]:g}"
 
-    def _finding(self, row: int, slot: int, score: float, *, cleared: bool) -> Finding:
+    def _worst_evidence(self, row: int, slot: int) -> dict[str, Any]:
         column, side, value = self._worst(row, slot)
-        code, day = _CODES[column], int(self._s["day"][row]) - slot
-        evidence: dict[str, Any] = {
+        code, s = _CODES[column], self._s
+        return {
             "metric": code,
             "value": round(value, 3),
             "unit": BY_CODE[code].unit,
             "limit": float(_LIMIT[column, side]),
             "rule": f"{code} {'<>'[side]}= {_LIMIT[column, side]:g} {BY_CODE[code].unit} within the day",
-            "day": str(np.datetime64(day, "D")),
-            "measured_again": bool(self._s["newest"][row, slot, column] > self._s["first_beyond"][row, slot, column]),
+            "measured_again": bool(s["newest"][row, slot, column] > s["first_beyond"][row, slot, column]),
         }
+
+    def _calm_evidence(self, score: float) -> dict[str, Any]:
+        limit = VITAL_DAY_REVIEW.value
+        return {"value": round(score, 4), "unit": "1", "limit": limit, "rule": f"score of the day < {limit:g}"}
+
+    def _finding(self, row: int, slot: int, score: float, *, cleared: bool) -> Finding:
+        day = int(self._s["day"][row]) - slot
+        evidence: dict[str, Any] = {"day": str(np.datetime64(day, "D")), "score": round(score, 4)}
+        evidence |= self._calm_evidence(score) if cleared else self._worst_evidence(row, slot)
         return Finding(
             detector=self.name,
             version=self.version,

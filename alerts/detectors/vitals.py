@@ -5,7 +5,11 @@ batch is cut into rounds in which every (resident, metric) occurs at most once, 
 
 A continuous metric passes a median of its three newest readings by device time, must stay beyond the limit for `hold`
 seconds (counted to the newest reading, or to `now` in `tick`), and clears after `clear` seconds of readings inside the
-limit by the hysteresis. A sporadic metric is judged reading by reading. Silence never clears anything.
+limit by the hysteresis. A sporadic metric is judged reading by reading. Silence never clears anything. A pulse or a
+breath that is fast while the person walks is effort: only the critical limit holds until some minutes of rest.
+
+Most readings are unremarkable: where a person's last readings of a metric all lay inside and so does the next, only the
+history moves on (`_calm`). That is a shortcut, not a rule: it leads to the same state and the same findings.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from typing import Any, Final
 import numpy as np
 
 from alerts.detectors.base import Batch, Bools, Finding, Floats, Ints, Rows, checked, grown, rounds, usable
+from alerts.detectors.effort import Effort
 from alerts.detectors.parameters import CLOCK_SET_BACK_READINGS, SPIKE_READINGS, VITAL_RULES, Parameter
 from core.errors import BadInput
 from core.metrics import BY_CODE, BY_ID
@@ -45,6 +50,7 @@ _CLEAR: Final = np.array([r.clear.value for r in VITAL_RULES])
 _GAP: Final = np.array([r.gap.value for r in VITAL_RULES])
 _HYSTERESIS: Final = np.array([r.hysteresis.value for r in VITAL_RULES])
 _METRICS: Final = len(_CODES)
+_EFFORT: Final = np.array([code in ("heart_rate", "resp_rate") for code in _CODES])
 
 # name -> (shape per resident, fill, dtype); together they are the checkpoint.
 _FIELDS: Final[dict[str, tuple[tuple[int, ...], float, type]]] = {
@@ -63,10 +69,13 @@ class VitalsDetector:
     """Limits on heart_rate, spo2, resp_rate, body_temp, bp_sys, bp_dia and glucose, per resident."""
 
     name = "vitals"
-    version = "1"
+    version = "2"
 
     def __init__(self) -> None:
         self._rows = Rows()
+        self._effort = Effort()
+        self._calm = np.zeros((0, _METRICS), bool)
+        self._inside = np.zeros((0, _METRICS, 2))  # where readings are unremarkable; follows from the limits
         self._s: dict[str, np.ndarray[Any, Any]] = {
             name: np.full((0, *shape), fill, dtype) for name, (shape, fill, dtype) in _FIELDS.items()
         }
@@ -99,12 +108,14 @@ class VitalsDetector:
         if np.isinf(rising).any() or (np.diff(rising) < 0).any():
             raise BadInput(f"limits must rise from low_critical to high_critical, got {limits.tolist()}")
         self._s["limit"][row, column] = limits
+        self._limits_changed(np.array([row]))
         self._follow(np.array([row]), np.array([column]))
 
     def forget_limits(self) -> None:
         """Everybody is back at the defaults, until limits are set again."""
         n = len(self._rows)
         self._s["limit"][:n] = _LIMITS
+        self._limits_changed(np.arange(n))
         rows, columns = np.nonzero(~np.isnan(self._s["time"][:n, :, -1]))
         self._follow(rows, columns)
 
@@ -118,6 +129,7 @@ class VitalsDetector:
 
     def consume(self, batch: Batch) -> list[Finding]:
         """Judge a pass of readings; other metrics are passed over. O(n log n), vectorised over residents."""
+        self._effort.note(batch)
         column = np.where((batch.metric >= 0) & (batch.metric < len(_COLUMN)), batch.metric, 0)
         mine = _COLUMN[column] >= 0
         batch = usable(Batch(batch.subject[mine], batch.metric[mine], batch.time[mine], batch.value[mine]))
@@ -127,13 +139,16 @@ class VitalsDetector:
         row = self._row(batch.subject)
         findings: list[Finding] = []
         for at in rounds(row * _METRICS + column, batch.time, batch.value):
+            at = at[~self._pass_calm(row[at], column[at], batch.time[at], batch.value[at])]
             r, m = row[at], column[at]
+            self._calm[r, m] = False
             new = self._store(r, m, batch.time[at], batch.value[at])
             r, m = r[new], m[new]
             self._follow(r, m)
             newest = self._s["time"][r, m, -1]
             findings += self._raise(r, m, newest)
             findings += self._clear(r, m, newest)
+            self._note_calm(r, m)
         return findings
 
     def tick(self, now: float) -> list[Finding]:
@@ -147,11 +162,18 @@ class VitalsDetector:
 
     def state(self) -> dict[str, np.ndarray[Any, Any]]:
         n = len(self._rows)
-        return {"subject": self._rows.keys.copy(), **{name: array[:n].copy() for name, array in self._s.items()}}
+        effort = {f"effort_{name}": array for name, array in self._effort.state().items()}
+        mine = {name: array[:n].copy() for name, array in self._s.items()}
+        return {"subject": self._rows.keys.copy(), **mine, **effort}
 
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        self._s = checked(self.name, "subject", state, _FIELDS)
+        held = checked(self.name, "subject", state, _FIELDS)
+        self._effort.restore({name[7:]: array for name, array in state.items() if name.startswith("effort_")})
+        self._s = held
         self._rows.load(np.array(state["subject"]))
+        n = len(self._rows)
+        self._calm, self._inside = np.zeros((n, _METRICS), bool), np.zeros((n, _METRICS, 2))
+        self._limits_changed(np.arange(n))
 
     def _row(self, subjects: Ints) -> Ints:
         """Rows of residents; new ones start with the default limits."""
@@ -161,7 +183,40 @@ class VitalsDetector:
             for name, (_, fill, _) in _FIELDS.items():
                 self._s[name] = grown(self._s[name], len(self._rows), fill)
             self._s["limit"][before : len(self._rows)] = _LIMITS
+            self._calm = grown(self._calm, len(self._rows), 0)
+            self._inside = grown(self._inside, len(self._rows), 0.0)
+            self._limits_changed(np.arange(before, len(self._rows)))
         return rows
+
+    def _limits_changed(self, rows: Ints) -> None:
+        limit = self._s["limit"][rows]
+        edge = np.where(np.isnan(limit[..., WARNING]), limit[..., CRITICAL], limit[..., WARNING])
+        edge = edge - _SIGN * _HYSTERESIS[:, None]
+        self._inside[rows] = np.where(np.isnan(edge), _SIGN * np.inf, edge)
+        self._calm[rows] = False
+
+    def _pass_calm(self, r: Ints, m: Ints, time: Floats, value: Floats) -> Bools:
+        """Move the history on where all was calm and still is; which readings that were."""
+        at = r * _METRICS + m
+        times, values = self._s["time"].reshape(-1, _HISTORY), self._s["value"].reshape(-1, _HISTORY)
+        inside, newest = self._inside.reshape(-1, 2)[at], times[at, -1]
+        calm: Bools = self._calm.reshape(-1)[at] & (time > newest) & (time - newest <= _GAP[m])
+        calm &= (value >= inside[:, LOW]) & (value <= inside[:, HIGH])
+        kept = at[calm]
+        for history, new in ((times, time), (values, value)):
+            for place in range(_HISTORY - 1):
+                history[kept, place] = history[kept, place + 1]
+            history[kept, -1] = new[calm]
+        return calm
+
+    def _note_calm(self, r: Ints, m: Ints) -> None:
+        """Calm: three readings inside, nothing raised, nothing begun, no reading behind."""
+        s = self._s
+        value, inside = s["value"][r, m], self._inside[r, m]
+        calm = ((value >= inside[:, LOW, None]) & (value <= inside[:, HIGH, None])).all(1)
+        calm &= (s["rank"][r, m] == 0).all(1) & np.isnan(s["beyond_since"][r, m]).all((1, 2))
+        calm &= ~np.isnan(s["inside_since"][r, m]).any(1) & (s["behind_count"][r, m] == 0)
+        self._calm[r, m] = calm
 
     def _store(self, r: Ints, m: Ints, time: Floats, value: Floats) -> Bools:
         """Put each reading into the history of its (row, metric); False where it is a duplicate or too late."""
@@ -209,6 +264,9 @@ class VitalsDetector:
         filtered, limit = self._filtered(r, m), s["limit"][r, m]
         time, value = s["time"][r, m], s["value"][r, m]
         beyond = (filtered[:, :, None] - limit) * _SIGN[None, :, None] > 0
+        hard = np.flatnonzero(_EFFORT[m] & beyond[:, HIGH, WARNING])
+        walking = self._effort.active(self._rows.keys[r[hard]], time[hard, -1])
+        beyond[hard[walking], HIGH, WARNING] = False
         raw = (value[:, None, None, :] - limit[..., None]) * _SIGN[None, :, None, None] > 0
         raw[_SPORADIC[m], :, :, :-1] = False
         start = np.where(raw, time[:, None, None, :], np.inf).min(3)

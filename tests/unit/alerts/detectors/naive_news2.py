@@ -78,12 +78,23 @@ class NaiveNews2:
     def consume(self, rows: list[Row]) -> list[Told]:
         told: list[Told] = []
         good = [r for r in rows if r[0] >= 0 and r[1] in MEASURED and math.isfinite(r[2]) and math.isfinite(r[3])]
+        queues: dict[tuple[int, str], list[tuple[float, float]]] = {}
         for subject, metric, time, value in sorted(good, key=lambda r: (r[2], r[3])):
-            person = self.people.setdefault(subject, {"latest": {}, "since": {}, "calm": None, "rank": 0, "by": set()})
-            if metric in person["latest"] and person["latest"][metric][0] >= time:
-                continue
-            person["latest"][metric] = (time, value)
-            told += self._judge(subject, max(t for t, _ in person["latest"].values()))
+            queues.setdefault((subject, metric), []).append((time, value))
+        while queues:
+            touched = set()
+            for subject, metric in list(queues):
+                time, value = queues[subject, metric].pop(0)
+                if not queues[subject, metric]:
+                    del queues[subject, metric]
+                person = self.people.setdefault(
+                    subject, {"latest": {}, "since": {}, "calm": None, "rank": 0, "by": set()}
+                )
+                if metric not in person["latest"] or person["latest"][metric][0] < time:
+                    person["latest"][metric] = (time, value)
+                    touched.add(subject)
+            for subject in touched:
+                told += self._judge(subject, max(t for t, _ in self.people[subject]["latest"].values()))
         return told
 
     def tick(self, now: float) -> list[Told]:

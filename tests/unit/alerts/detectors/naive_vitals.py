@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from alerts.detectors.parameters import VITAL_RULES, VitalRule
+from alerts.detectors.parameters import EFFORT_LEAD, EFFORT_REST, EFFORT_STEPS, VITAL_RULES, VitalRule
 from core.metrics import BY_CODE
 
 RULES = {BY_CODE[rule.metric].id: rule for rule in VITAL_RULES}
@@ -29,6 +29,11 @@ class Slot:
     inside: dict[str, float] = field(default_factory=dict)
     rank: dict[str, int] = field(default_factory=lambda: {"low": 0, "high": 0})
     behind: list[float] = field(default_factory=list)
+    walked: list[float] = field(default_factory=list)
+
+    def walking(self) -> bool:
+        newest = self.history[-1][0]
+        return any(-EFFORT_LEAD.value <= newest - t <= EFFORT_REST.value for t in self.walked[-1:])
 
     def beyond(self, value: float, name: str) -> bool:
         limit = self.limits[name]
@@ -71,7 +76,8 @@ class Slot:
         newest = self.history[-1][0]
         for side in ("low", "high"):
             for name in (side, f"{side}_critical"):
-                if not self.beyond(self.filtered(side), name):
+                effort = self.rule.metric in ("heart_rate", "resp_rate") and name == "high" and self.walking()
+                if effort or not self.beyond(self.filtered(side), name):
                     self.since.pop(name, None)
                 elif name not in self.since:
                     readings = self.history[-1:] if self.rule.sporadic else self.history
@@ -126,11 +132,27 @@ class Slot:
 class NaiveVitals:
     def __init__(self) -> None:
         self.slots: dict[tuple[int, int], Slot] = {}
+        self.steps: dict[int, tuple[float, float]] = {}
+        self.walked: dict[int, list[float]] = {}
+
+    def note_steps(self, rows: list[tuple[int, int, float, float]]) -> None:
+        """Counts that are newer than what is known, and rise by twenty a minute, are walking."""
+        for subject, metric, t, v in sorted(rows, key=lambda r: (r[2], r[3])):
+            if subject < 0 or metric != BY_CODE["steps"].id:
+                continue
+            known = self.known.get(subject)
+            if known is not None and t <= known:
+                continue
+            before = self.steps.get(subject)
+            if before and (v - before[1]) / (max(t - before[0], 60) / 60) >= EFFORT_STEPS.value:
+                self.walked.setdefault(subject, []).append(t)
+            self.steps[subject] = (t, v)
 
     def slot(self, subject: int, metric: int) -> Slot:
         key = subject, metric
         if key not in self.slots:
             self.slots[key] = Slot(RULES[metric], default_limits(RULES[metric]))
+        self.slots[key].walked = self.walked.setdefault(subject, [])
         return self.slots[key]
 
     def set_limits(self, subject: int, metric: int, **given: float) -> None:
@@ -140,8 +162,11 @@ class NaiveVitals:
 
     def consume(self, rows: list[tuple[int, int, float, float]]) -> list[tuple[Any, ...]]:
         out = []
+        rows = [row for row in rows if math.isfinite(row[2]) and math.isfinite(row[3])]
+        self.known = {subject: t for subject, (t, _) in self.steps.items()}
+        self.note_steps(rows)
         for subject, metric, t, v in sorted(rows, key=lambda r: (r[2], r[3])):
-            if subject < 0 or metric not in RULES or not math.isfinite(t) or not math.isfinite(v):
+            if subject < 0 or metric not in RULES:
                 continue
             slot = self.slot(subject, metric)
             if slot.store(t, v):

@@ -52,6 +52,9 @@ def random_rows(rng: np.random.Generator, now: float) -> list[tuple[int, int, fl
         rows.append((int(rng.integers(-1, 4)), BY_CODE[rule.metric].id, time, value))
         if rng.random() < 0.1:
             rows.append(rows[-1])
+        if rng.random() < 0.2:
+            walked = float(rng.choice([0.0, 30.0, 3000.0]))
+            rows.append((int(rng.integers(-1, 4)), BY_CODE["steps"].id, time, (now - T0) / 2 + walked))
     return [rows[i] for i in rng.permutation(len(rows))]
 
 
@@ -203,3 +206,49 @@ def test_a_late_reading_among_the_newest_three_takes_its_place() -> None:
     for row in [rows[0], rows[1], rows[3], rows[2]]:
         late.consume(make_batch([row]))
     assert np.array_equal(in_order.state()["value"], late.state()["value"], equal_nan=True)
+
+
+def test_a_fast_pulse_while_walking_is_no_alarm_as_at_rest() -> None:
+    def findings(*, walking: bool, pulse: float) -> list[str]:
+        detector, steps, found = VitalsDetector(), 0.0, []
+        for minute in range(20):
+            steps += 90 if walking else 0
+            at = T0 + 60 * minute
+            found += detector.consume(make_batch([(1, BY_CODE["steps"].id, at, steps), (1, HEART_RATE, at, pulse)]))
+        return [f.type for f in found]
+
+    assert findings(walking=False, pulse=120) == ["heart_rate_high"]
+    assert findings(walking=True, pulse=120) == []
+    assert findings(walking=True, pulse=150) == ["heart_rate_high"], "the critical limit holds all the same"
+
+
+def test_the_pulse_must_settle_after_walking() -> None:
+    detector = VitalsDetector()
+    found = []
+    for minute in range(30):
+        steps = 90.0 * min(minute, 5)
+        at = T0 + 60 * minute
+        found += detector.consume(make_batch([(1, BY_CODE["steps"].id, at, steps), (1, HEART_RATE, at, 120)]))
+    (one,) = found
+    assert T0 + 5 * 60 + 600 < one.time < T0 + 5 * 60 + 600 + 420
+
+
+class WithoutShortcut(VitalsDetector):
+    """Every reading goes the long way."""
+
+    def _note_calm(self, r: Any, m: Any) -> None:
+        self._calm[r, m] = False
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_shortcut_for_calm_readings_changes_nothing(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    short, long, now, calm = VitalsDetector(), WithoutShortcut(), T0, 0
+    for _ in range(60):
+        now += 30
+        rows = [(s, HEART_RATE, now + s, 70 + rng.normal() * rng.choice([2, 30], p=[0.9, 0.1])) for s in range(4)]
+        rows += random_rows(rng, now) if rng.random() < 0.2 else []
+        assert short.consume(make_batch(rows)) == long.consume(make_batch(rows))
+        assert all(array.tobytes() == long.state()[name].tobytes() for name, array in short.state().items())
+        calm += int(short._calm.sum())
+    assert calm > 60
