@@ -20,7 +20,10 @@ import psycopg
 
 from alerts import checkpoint, directory, metrics, service, suppression
 from alerts.detectors.base import Batch, Detector, Finding
+from alerts.detectors.baseline import PersonalBaseline
+from alerts.detectors.drift import DailyDrift
 from alerts.detectors.falls import FallDetector
+from alerts.detectors.fever import FeverDetector
 from alerts.detectors.news2 import News2Detector
 from alerts.detectors.vital_day import VitalDayScore
 from alerts.detectors.vitals import VitalsDetector
@@ -64,6 +67,9 @@ class Detectors:
 
     vitals: VitalsDetector = field(default_factory=VitalsDetector)
     news2: News2Detector = field(default_factory=News2Detector)
+    baseline: PersonalBaseline = field(default_factory=PersonalBaseline)
+    drift: DailyDrift = field(default_factory=DailyDrift)
+    fever: FeverDetector = field(default_factory=FeverDetector)
     vital_day: VitalDayScore = field(default_factory=VitalDayScore)
     falls: FallDetector = field(default_factory=FallDetector)
     devices: DeviceWatch = field(default_factory=DeviceWatch)
@@ -73,7 +79,10 @@ class Detectors:
 
     def personal(self) -> dict[str, Detector]:
         """Those whose subject is the resident, not the device; they are shown every reading of the resident."""
-        return {"vitals": self.vitals, "news2": self.news2, "vital_day": self.vital_day}
+        own: tuple[Detector, ...] = (
+            self.vitals, self.news2, self.baseline, self.drift, self.fever, self.vital_day,
+        )  # fmt: skip
+        return {detector.name: detector for detector in own}
 
 
 PERSONAL = frozenset(Detectors().personal())

@@ -10,6 +10,7 @@ import typer
 
 from bench import alerts as alerts_bench
 from bench import chaos as chaos_bench
+from bench import detect as detect_bench
 from bench import ingest as ingest_bench
 from bench import storage as storage_bench
 from bench.rig import Rig
@@ -66,6 +67,17 @@ def chaos(
     with Rig(SystemClock(), broker=broker, database_url=database_url, data_dir=data_dir, mosquitto=maker) as rig:
         figures = chaos_bench.run(rig, seed=seed, seconds=seconds, per_second=rate, kill_broker=broker_kill)
     _tell(figures, as_json=as_json)
+
+
+@app.command()
+def detect(
+    seconds: Seconds = 20.0,
+    as_json: Json = False,  # noqa: FBT002 -- an option of a command
+    residents: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many people's vitals.")] = 100_000,
+    seed: Annotated[int, typer.Option(help="Of the made-up readings.")] = 1,
+) -> None:
+    """One pass of the personal detectors over a minute of everybody's vitals, beside memory bandwidth."""
+    _tell(detect_bench.run(residents, seconds=seconds, seed=seed), as_json=as_json)
 
 
 @app.command()

@@ -179,6 +179,10 @@ class Keyed:
         self._s = checked(self.name, self.keys, state, self.fields)
         self._rows.load(np.array(state[self.keys]))
 
+    def tick(self, now: float) -> list[Finding]:  # noqa: ARG002 -- the contract's; detectors of durations have their own
+        """Time alone tells nothing here."""
+        return []
+
     def _row(self, keys: Ints) -> Ints:
         """Rows of keys; new keys get filled rows."""
         before = len(self._rows)

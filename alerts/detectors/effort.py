@@ -13,6 +13,7 @@ from alerts.detectors.base import Batch, Bools, Floats, Ints, Keyed, column_of, 
 from alerts.detectors.parameters import EFFORT_LEAD, EFFORT_REST, EFFORT_STEPS
 
 _STEPS: Final = column_of(("steps",))
+_NO_WALKS: Final = np.empty(0, np.int64), np.empty(0)
 
 
 class Effort(Keyed):
@@ -26,8 +27,15 @@ class Effort(Keyed):
         "walked": ((), np.nan, np.float64),
     }
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._walks = _NO_WALKS  # of the batch that is being judged, in the order of row and time
+
     def note(self, batch: Batch) -> None:
-        """Take the step counts of a batch in; what is not newer than what is known is passed over."""
+        """Take the step counts of a batch in, before it is judged; `settle` afterwards.
+
+        What is not newer than what is known is passed over.
+        """
         batch, _ = of_metrics(batch, _STEPS)
         if not len(batch.subject):
             return
@@ -42,14 +50,29 @@ class Effort(Keyed):
         steps = np.where(first, s["steps"][row], np.roll(value, 1))
         minutes = np.maximum(time - before, 60.0) / 60
         walking = (value - steps) / minutes >= EFFORT_STEPS.value
-        np.fmax.at(s["walked"], row[walking], time[walking])
         s["time"][row], s["steps"][row] = time, value  # in the order of time: the newest stays
+        self._walks = row[walking], time[walking]
+
+    def settle(self) -> None:
+        """The batch is judged: of its walks only each person's last is remembered."""
+        np.fmax.at(self._s["walked"], *self._walks)
+        self._walks = _NO_WALKS
 
     def active(self, subjects: Ints, time: Floats) -> Bools:
         """Whether each subject had just been walking at that time; no where nothing is known."""
         if not len(self._rows):
             return np.zeros(len(subjects), bool)
         row = self._rows.find(subjects)
-        since = time - self._s["walked"][np.maximum(row, 0)]
-        active: Bools = (row >= 0) & (since >= -EFFORT_LEAD.value) & (since <= EFFORT_REST.value)
-        return active
+        known = np.maximum(row, 0)
+        active: Bools = _near(time - self._s["walked"][known])
+        walker, walked = self._walks
+        if len(walker):
+            mine = np.isin(known, walker)
+            for i in np.flatnonzero(mine & ~active):
+                begin, end = np.searchsorted(walker, (known[i], known[i] + 1))
+                active[i] = _near(time[i] - walked[begin:end]).any()
+        return active & (row >= 0)
+
+
+def _near(since: Floats) -> Bools:
+    return (since >= -EFFORT_LEAD.value) & (since <= EFFORT_REST.value)

@@ -260,6 +260,72 @@ EFFORT_STEPS = _p(20, "steps/min", "slow walking is 60 and more; a few steps abo
 EFFORT_REST = _p(600, "s", "the pulse of older people takes minutes to settle after walking")
 EFFORT_LEAD = _p(120, "s", "steps are told once a minute, so the effort may have begun before the count shows it")
 
+
+@dataclass(frozen=True, slots=True)
+class BaselineRule:
+    """How one metric is compared with what is usual for the person."""
+
+    metric: str
+    floor: Parameter
+    """Smallest spread that is believed: resolution and noise of the sensor."""
+    slowness: Parameter
+    """Least share of a spread by which one reading moves the usual."""
+    warm_up: Parameter
+    """Readings in an hour before it is judged."""
+    by_hour: bool
+    """One usual value per hour of the local day; else one for all, for what is measured by hand."""
+
+
+_NOISE = "noise and resolution of usual sensors"
+_STEP = "about a third of a spread a day at a reading a minute: weeks of memory"
+_STEP_SPOT = "a month's spot readings"
+_MINUTES = _p(60, "readings", "an hour a minute, or a week's first minutes")
+_FORTNIGHT = _p(10, "readings", "a week and a half of spot readings")
+BASELINE_RULES: tuple[BaselineRule, ...] = (
+    BaselineRule("heart_rate", _p(3, "/min", _NOISE), _p(0.005, "1", _STEP), _MINUTES, by_hour=True),
+    BaselineRule("spo2", _p(1, "%", _NOISE), _p(0.005, "1", _STEP), _MINUTES, by_hour=True),
+    BaselineRule("resp_rate", _p(1.5, "/min", _NOISE), _p(0.005, "1", _STEP), _MINUTES, by_hour=True),
+    BaselineRule("body_temp", _p(0.2, "°C", _NOISE), _p(0.05, "1", _STEP_SPOT), _FORTNIGHT, by_hour=False),
+    BaselineRule("bp_sys", _p(8, "mmHg", _NOISE), _p(0.05, "1", _STEP_SPOT), _FORTNIGHT, by_hour=False),
+    BaselineRule("bp_dia", _p(5, "mmHg", _NOISE), _p(0.05, "1", _STEP_SPOT), _FORTNIGHT, by_hour=False),
+)
+BASELINE_DAYS = _p(7, "days", "every weekday once; NAB leaves the first 15 % unscored in the same spirit")
+BASELINE_LIMIT = _p(3.5, "robust z", "Iglewicz and Hoaglin 1993: |0.6745 (x - median) / MAD| > 3.5")
+BASELINE_MEDIUM = _p(5.0, "robust z", "far beyond; one clipped reading cannot reach it")
+BASELINE_CLEAR = _p(2.0, "robust z", "hysteresis: well back within the usual")
+BASELINE_CLIP = _p(6.0, "robust z", "one wild reading must not decide")
+BASELINE_TIME = _p(900, "s", "time constant over which readings are averaged before they are judged")
+BASELINE_SPOT_WEIGHT = _p(0.5, "1", "of a spot reading: two in a row are needed")
+BASELINE_FREEZE = _p(3 * 86_400, "s", "after so long raised, the new is learned as the usual")
+
+DRIFT_BASE_DAYS = _p(35, "days", "five weeks: long enough for a median, short enough for a season")
+DRIFT_LAG_DAYS = _p(7, "days", "the newest week is not in its own baseline")
+DRIFT_VALUES_MIN = _p(10, "days", "with a value, before anything is judged")
+DRIFT_CLIP = _p(3.0, "robust z", "outliers wreck a CUSUM: its residuals are clipped (Mathematics 2020)", "V")
+DRIFT_ALLOWANCE = _p(0.5, "robust z", "CUSUM k, half of a shift of one spread")
+DRIFT_LIMIT = _p(5.0, "robust z", "CUSUM h 4-5: about one false alarm in a year of days")
+DRIFT_CLEAR = _p(1.0, "robust z", "the sum has run down")
+DRIFT_CAP = _p(10.0, "robust z", "so that a long shift runs down within three weeks")
+DRIFT_FREEZE_DAYS = _p(60, "days", "the baseline of a raised drift is kept so long")
+DRIFT_FLOORS: dict[str, Parameter] = {
+    "weight": _p(0.5, "kg", "day-to-day change of water and meals"),
+    "heart_rate": _p(2, "/min", "night to night"),
+    "body_temp": _p(0.15, "°C", "population 36.5 +- 0.3 between people, less within one"),
+    "bp_sys": _p(6, "mmHg", "day to day"),
+}
+DRIFT_NIGHT_HOURS = (_p(1, "h", "local; the pulse at rest is read asleep"), _p(5, "h", "local; before rising"))
+WEIGHT_GAIN = _p(1.0, "kg", "TELBIL: + 1 kg in 3 days", "V")
+WEIGHT_GAIN_DAYS = _p(3, "days", "TELBIL: + 1 kg in 3 days", "V")
+WEIGHT_LOSS = _p(0.05, "1", "TIHM: 5 % loss over a week or a month", "V")
+
+FEVER_REPEATED = _p(37.2, "°C", "IDSA long-term care: repeated oral > 37.2", "V")
+FEVER_APART = _p(7200, "s", "two looks at the same moment are one")
+FEVER_WITHIN = _p(48 * 3600, "s", "what lies two days apart is not repeated")
+FEVER_RISE = _p(1.1, "°C", "IDSA long-term care: rise > 1.1 over baseline", "V")
+FEVER_READINGS = _p(20, "readings", "the person's usual: median of so many readings before today's")
+FEVER_READINGS_MIN = _p(5, "readings", "fewer make no baseline")
+FEVER_CLEAR = _p(86_400, "s", "a day without any of it")
+
 SPIKE_READINGS = _p(3, "readings", "median of three: the shortest filter that drops a lone spike", "K")
 CLOCK_SET_BACK_READINGS = _p(
     3, "readings", "so many rising times in a row behind the newest mean that the device's clock was set back"

@@ -133,8 +133,6 @@ class VitalsDetector:
         column = np.where((batch.metric >= 0) & (batch.metric < len(_COLUMN)), batch.metric, 0)
         mine = _COLUMN[column] >= 0
         batch = usable(Batch(batch.subject[mine], batch.metric[mine], batch.time[mine], batch.value[mine]))
-        if not len(batch.subject):
-            return []
         column = _COLUMN[batch.metric]
         row = self._row(batch.subject)
         findings: list[Finding] = []
@@ -149,6 +147,7 @@ class VitalsDetector:
             findings += self._raise(r, m, newest)
             findings += self._clear(r, m, newest)
             self._note_calm(r, m)
+        self._effort.settle()
         return findings
 
     def tick(self, now: float) -> list[Finding]:

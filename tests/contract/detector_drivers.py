@@ -12,8 +12,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from alerts.detectors.base import Batch, Detector, Finding, make_batch
+from alerts.detectors.baseline import PersonalBaseline
 from alerts.detectors.battery import BatteryDetector
+from alerts.detectors.drift import DailyDrift
 from alerts.detectors.falls import FallDetector
+from alerts.detectors.fever import FeverDetector
 from alerts.detectors.flatline import FlatlineDetector
 from alerts.detectors.news2 import MEASURED, News2Detector
 from alerts.detectors.outage import OutageDetector
@@ -171,6 +174,84 @@ class News2Driver:
         metric = np.array([BY_CODE[code].id for code in ("spo2", "resp_rate", "heart_rate")] * 2, np.int16)
         value = np.array([85.0, 28.0, 135.0] * 2)
         return [Readings(Batch(np.full(6, 77), metric, t + 100 * np.arange(6), value)), Tick(t + 900)]
+
+
+DAY = 86_400.0
+
+
+def series(subject: int, code: str, time: np.ndarray, value: np.ndarray) -> Batch:
+    """One person's readings of one metric."""
+    metric = np.full(len(time), BY_CODE[code].id, np.int16)
+    return Batch(np.full(len(time), subject), metric, time, value)
+
+
+def joined(batches: list[Batch]) -> Batch:
+    """Several people's readings in one batch."""
+    return Batch(*(np.concatenate(parts) for parts in zip(*batches, strict=True)))
+
+
+class BaselineDriver:
+    kind = PersonalBaseline
+
+    def build(self) -> Detector:
+        detector = PersonalBaseline()
+        detector.set_sensitivity(2, "bp_sys", 1.2)
+        return detector
+
+    def steps(self, rng: np.random.Generator) -> list[Step]:
+        out: list[Step] = []
+        for day in range(24):
+            time = T0 + DAY * day + np.sort(rng.uniform(0, DAY, 4))
+            shift = 45.0 if 14 <= day < 18 else 0.0
+            people = [series(s, "bp_sys", time + s, 130 + 3 * s + shift + rng.normal(0, 4, 4)) for s in range(-1, 4)]
+            pulse = series(1, "heart_rate", T0 + DAY * day + 60 * np.arange(70), 70 + shift + rng.normal(0, 2, 70))
+            out += [Readings(joined([*people, pulse])), Tick(T0 + DAY * (day + 1))]
+        return out
+
+    def alarm(self, t: float) -> list[Step]:
+        usual = series(77, "bp_sys", t + DAY / 2 * np.arange(24), 130 + np.arange(24) % 3.0)
+        unusual = series(77, "bp_sys", t + 13 * DAY + 3600 * np.arange(4), np.full(4, 210.0))
+        return [Readings(usual), Readings(unusual)]
+
+
+class DriftDriver:
+    kind = DailyDrift
+
+    def build(self) -> Detector:
+        return DailyDrift()
+
+    def steps(self, rng: np.random.Generator) -> list[Step]:
+        out: list[Step] = []
+        for day in range(70):
+            time = T0 + DAY * day + np.sort(rng.uniform(0, DAY, 3))
+            grown = 0.25 * np.clip(day - 25, 0, 12) * (day < 45)
+            people = [
+                series(s, "weight", time, 60 + s + grown * (s % 2) + rng.normal(0, 0.3, 3)) for s in range(-1, 4)
+            ] + [series(s, "bp_sys", time, 130 + 8 * grown * (s == 2) + rng.normal(0, 4, 3)) for s in range(4)]
+            out += [Readings(joined(people)), Tick(T0 + DAY * (day + 1))]
+        return out
+
+    def alarm(self, t: float) -> list[Step]:
+        return [Readings(series(77, "weight", t + DAY * np.arange(4), np.array([70.0, 70, 70, 74]))), Tick(t + 6 * DAY)]
+
+
+class FeverDriver:
+    kind = FeverDetector
+
+    def build(self) -> Detector:
+        return FeverDetector()
+
+    def steps(self, rng: np.random.Generator) -> list[Step]:
+        out: list[Step] = []
+        for half_day in range(40):
+            time = T0 + DAY / 2 * half_day + np.sort(rng.uniform(0, DAY / 2, 2))
+            ill = 1.0 if 20 <= half_day < 26 else 0.0
+            people = [series(s, "body_temp", time, 36.4 + 0.1 * s + ill + rng.normal(0, 0.15, 2)) for s in range(-1, 4)]
+            out += [Readings(joined(people)), Tick(T0 + DAY / 2 * (half_day + 1))]
+        return out
+
+    def alarm(self, t: float) -> list[Step]:
+        return [Readings(series(77, "body_temp", t + 4000 * np.arange(4), np.full(4, 37.6)))]
 
 
 class VitalDayDriver:
@@ -364,6 +445,9 @@ class OutageDriver:
 DRIVERS: tuple[Callable[[], Driver], ...] = (
     VitalsDriver,
     News2Driver,
+    BaselineDriver,
+    DriftDriver,
+    FeverDriver,
     VitalDayDriver,
     SilenceDriver,
     FallsDriver,

@@ -33,7 +33,7 @@ class Slot:
 
     def walking(self) -> bool:
         newest = self.history[-1][0]
-        return any(-EFFORT_LEAD.value <= newest - t <= EFFORT_REST.value for t in self.walked[-1:])
+        return any(-EFFORT_LEAD.value <= newest - t <= EFFORT_REST.value for t in self.walked)
 
     def beyond(self, value: float, name: str) -> bool:
         limit = self.limits[name]
@@ -137,6 +137,8 @@ class NaiveVitals:
 
     def note_steps(self, rows: list[tuple[int, int, float, float]]) -> None:
         """Counts that are newer than what is known, and rise by twenty a minute, are walking."""
+        for times in self.walked.values():
+            times.sort()
         for subject, metric, t, v in sorted(rows, key=lambda r: (r[2], r[3])):
             if subject < 0 or metric != BY_CODE["steps"].id:
                 continue
@@ -164,6 +166,8 @@ class NaiveVitals:
         out = []
         rows = [row for row in rows if math.isfinite(row[2]) and math.isfinite(row[3])]
         self.known = {subject: t for subject, (t, _) in self.steps.items()}
+        for times in self.walked.values():
+            del times[:-1]  # of earlier batches only the last walk is remembered
         self.note_steps(rows)
         for subject, metric, t, v in sorted(rows, key=lambda r: (r[2], r[3])):
             if subject < 0 or metric not in RULES:
