@@ -30,6 +30,7 @@ LongText = Annotated[str, StringConstraints(max_length=4000), Storable]
 Phone = Annotated[str, StringConstraints(strip_whitespace=True, max_length=32, pattern=r"^[0-9+() -]*$")]
 Instant = Annotated[AwareDatetime, AfterValidator(_in_era)]
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
+DeviceCode = Annotated[str, StringConstraints(pattern=f"^{DEVICE_PATTERN}$")]
 DevicePath = Annotated[str, Path(pattern=f"^{DEVICE_PATTERN}$", description="设备编号 · the device's id")]
 
 

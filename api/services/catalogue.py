@@ -13,6 +13,12 @@ from typing import Final
 from api.services.assessment import kinds as assessment
 from api.services.daily_living import kinds as daily_living
 from api.services.engine.machine import Machine, Move, State
+from api.services.health import kinds as health
+from api.services.home_care import kinds as home_care
+from api.services.information import kinds as information
+from api.services.medical import kinds as medical
+from api.services.rehabilitation import kinds as rehabilitation
+from api.services.safety import kinds as safety
 from core.vocabulary import Names
 
 
@@ -70,62 +76,21 @@ SERVICES: Final[tuple[CareService, ...]] = (
         Names("信息查询", "Information and enquiry"),
         "information",
         "专栏6-5；养老服务数据资源共享",
-        (
-            _cycle(
-                "enquiry 咨询 Enquiry",
-                "received 已受理 Received, forwarded 已转办 Forwarded, answered 已答复 Answered",
-                "followed_up 已回访 Followed up, closed 已关闭 Closed",
-            ),
-            _cycle(
-                "article 政策与公告 Article",
-                "draft 草稿 Draft, review 审核中 In review, published 已发布 Published",
-                "withdrawn 已下架 Withdrawn, expired 已过期 Expired",
-            ),
-            _cycle(
-                "facility 养老机构 Facility",
-                "registered 已登记 Registered, filed 已备案 Filed, operating 在营 Operating",
-                "suspended 停业 Suspended, closed 已注销 Closed",
-            ),
-        ),
+        tuple(kind.machine for kind in information.KINDS),
     ),
     CareService(
         "safety",
         Names("安全看护", "Safety monitoring"),
         "safety",
         "专栏6-5；智能安全监护（专栏6-3）",
-        (
-            _cycle(
-                "device 设备 Device",
-                "stocked 已入库 In stock, bound 已绑定 Bound, online 在线 Online, offline 离线 Offline",
-                "low_battery 低电量 Low battery, faulty 故障 Faulty, repair 维修中 In repair",
-                "unbound 已解绑 Unbound, retired 已报废 Retired",
-            ),
-            _cycle(
-                "geofence 电子围栏 Geofence",
-                "active 启用 Active, paused 暂停 Paused, void 失效 Void",
-            ),
-        ),
+        tuple(kind.machine for kind in safety.KINDS),
     ),
     CareService(
         "health",
         Names("健康管理", "Health management"),
         "health",
         "专栏6-5；提升医养康养服务能力",
-        (
-            _cycle(
-                "plan 照护计划 Care plan",
-                "draft 草稿 Draft, active 生效 Active, review 复核中 In review, ended 已终止 Ended",
-            ),
-            _cycle(
-                "alert 健康预警 Health alert",
-                "raised 已触发 Raised, confirmed 已确认 Confirmed, handled 已处置 Handled",
-                "remeasured 已复测 Measured again, closed 已关闭 Closed",
-            ),
-            _cycle(
-                "reminder 提醒 Reminder",
-                "planned 已计划 Planned, reminded 已提醒 Reminded, done 已执行 Done, missed 漏执行 Missed",
-            ),
-        ),
+        tuple(kind.machine for kind in health.KINDS),
     ),
     CareService(
         "rescue",
@@ -170,19 +135,7 @@ SERVICES: Final[tuple[CareService, ...]] = (
         Names("康复护理", "Rehabilitation and aids"),
         "health",
         "第五章第四节：康复护理；康复辅助器具",
-        (
-            _cycle(
-                "plan 康复计划 Rehabilitation plan",
-                "assessed 已评估 Assessed, planned 已计划 Planned, running 执行中 Running",
-                "evaluated 阶段评价 Evaluated, closed 已结案 Closed",
-            ),
-            _cycle(
-                "aid 辅助器具 Aid on loan",
-                "stocked 在库 In stock, reserved 已预约 Reserved, lent 已租出 Lent, due 已到期 Due",
-                "returned 已归还 Returned, disinfected 已消毒 Disinfected, repair 检修中 In repair",
-                "retired 已报废 Retired",
-            ),
-        ),
+        tuple(kind.machine for kind in rehabilitation.KINDS),
     ),
     CareService(
         "companionship",
@@ -209,19 +162,7 @@ SERVICES: Final[tuple[CareService, ...]] = (
         Names("医养协同", "Medical-care coordination"),
         "health",
         "专栏6-2；家庭医生签约、双向转介绿色通道、家庭病床",
-        (
-            _cycle(
-                "contract 家庭医生签约 Family-doctor contract",
-                "unsigned 待签约 To be signed, active 生效 Active, performing 履约中 Being performed",
-                "renewed 已续签 Renewed, expired 已到期 Expired, ended 已解约 Ended",
-            ),
-            _cycle(
-                "referral 双向转介 Referral",
-                "started 已发起 Started, accepted 已接收 Accepted, treated 已就诊 Treated",
-                "returned 已回转 Returned, followed_up 已随访 Followed up, closed 已关闭 Closed",
-                "refused 已拒收 Refused",
-            ),
-        ),
+        tuple(kind.machine for kind in medical.KINDS),
     ),
     CareService(
         "assessment",
@@ -235,25 +176,7 @@ SERVICES: Final[tuple[CareService, ...]] = (
         Names("家庭照护床位与适老化改造", "Home care beds, adaptation and respite"),
         "assurance",
         "第五章：家庭照护床位、家庭喘息服务；专栏6-3：适老化改造",
-        (
-            _cycle(
-                "bed 家庭照护床位 Home care bed",
-                "requested 已申请 Requested, assessed 已评估 Assessed, signed 已签约 Signed",
-                "installed 已建床 Installed, serving 服务中 In service, paused 已暂停 Paused",
-                "removed 已撤床 Removed",
-            ),
-            _cycle(
-                "adaptation 适老化改造 Home adaptation",
-                "requested 已申请 Requested, assessed 已评估 Assessed, designed 已定方案 Designed",
-                "building 施工中 Building, accepted 已验收 Accepted, warranty 质保中 Under warranty",
-                "closed 已关闭 Closed",
-            ),
-            _cycle(
-                "respite 喘息服务 Respite",
-                "requested 已申请 Requested, approved 已审核 Approved, staying 入住中 Staying",
-                "home 已返家 Back home, rated 已评价 Rated",
-            ),
-        ),
+        tuple(kind.machine for kind in home_care.KINDS),
     ),
 )
 

@@ -11,8 +11,23 @@ from api.services.assessment.routes import router as forms_router
 from api.services.daily_living.kinds import KINDS as DAILY_LIVING
 from api.services.engine.kind import RecordKind
 from api.services.engine.routes import router_of
+from api.services.health.kinds import KINDS as HEALTH
+from api.services.home_care.kinds import KINDS as HOME_CARE
+from api.services.information.kinds import KINDS as INFORMATION
+from api.services.medical.kinds import KINDS as MEDICAL
+from api.services.rehabilitation.kinds import KINDS as REHABILITATION
+from api.services.safety.kinds import KINDS as SAFETY
 
-ALL: Final[tuple[tuple[RecordKind, ...], ...]] = (DAILY_LIVING, ASSESSMENT)
+ALL: Final[tuple[tuple[RecordKind, ...], ...]] = (
+    INFORMATION,
+    SAFETY,
+    HEALTH,
+    DAILY_LIVING,
+    REHABILITATION,
+    MEDICAL,
+    ASSESSMENT,
+    HOME_CARE,
+)
 KINDS: Final[dict[tuple[str, str], RecordKind]] = {(kind.service, kind.code): kind for kinds in ALL for kind in kinds}
 
 

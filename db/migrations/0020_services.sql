@@ -109,6 +109,9 @@ CREATE INDEX service_records_resident ON service_records (resident_id, service, 
 CREATE INDEX service_records_provider ON service_records (provider_id, service, kind, created_at DESC, id DESC)
     WHERE provider_id IS NOT NULL;
 CREATE INDEX service_records_due ON service_records (institution_id, due_at) WHERE NOT final AND due_at IS NOT NULL;
+-- A serial number stands for one aid on loan.
+CREATE UNIQUE INDEX service_records_aid_serial ON service_records (institution_id, (detail ->> 'serial'))
+    WHERE service = 'rehabilitation' AND kind = 'aid' AND NOT final;
 CREATE INDEX service_records_starts ON service_records (institution_id, starts_at) WHERE starts_at IS NOT NULL;
 SELECT protect_tenant_table('service_records', '{anhu_alerts,anhu_jobs,anhu_admin}');
 GRANT SELECT, INSERT, UPDATE ON service_records TO anhu_api, anhu_jobs, anhu_admin;

@@ -15,9 +15,10 @@ SELECT r.id, r.service, r.kind, r.state, r.final, r.resident_id, r.provider_id, 
        r.ends_at, r.due_at, r.price, r.subsidy, r.detail, r.version, r.created_at, r.created_by, r.updated_at
 FROM service_records r
 WHERE r.id = %(id)s AND r.service = %(service)s AND r.kind = %(kind)s
-  AND (%(viewer)s::uuid IS NULL OR EXISTS (SELECT FROM consents c WHERE c.resident_id = r.resident_id
+  AND (%(viewer)s::uuid IS NULL OR r.state = ANY (%(public)s) OR (%(own)s AND r.created_by = %(viewer)s)
+       OR EXISTS (SELECT FROM consents c WHERE c.resident_id = r.resident_id
        AND c.user_id = %(viewer)s AND c.withdrawn_at IS NULL AND (%(scope)s::text IS NULL OR c.scope = %(scope)s)))
-  AND (%(member)s::uuid IS NULL OR EXISTS (SELECT FROM provider_members m
+  AND (%(member)s::uuid IS NULL OR r.state = ANY (%(public)s) OR EXISTS (SELECT FROM provider_members m
        WHERE m.user_id = %(member)s AND m.provider_id = r.provider_id))
 
 -- name: lock
@@ -37,15 +38,16 @@ WHERE r.service = %(service)s AND r.kind = %(kind)s
   AND (%(due_before)s::timestamptz IS NULL OR (r.due_at < %(due_before)s AND NOT r.final))
   AND (%(starts_from)s::timestamptz IS NULL OR r.starts_at >= %(starts_from)s)
   AND (%(starts_to)s::timestamptz IS NULL OR r.starts_at < %(starts_to)s)
-  AND (%(viewer)s::uuid IS NULL OR EXISTS (SELECT FROM consents c WHERE c.resident_id = r.resident_id
+  AND (%(viewer)s::uuid IS NULL OR r.state = ANY (%(public)s) OR (%(own)s AND r.created_by = %(viewer)s)
+       OR EXISTS (SELECT FROM consents c WHERE c.resident_id = r.resident_id
        AND c.user_id = %(viewer)s AND c.withdrawn_at IS NULL AND (%(scope)s::text IS NULL OR c.scope = %(scope)s)))
-  AND (%(member)s::uuid IS NULL OR EXISTS (SELECT FROM provider_members m
+  AND (%(member)s::uuid IS NULL OR r.state = ANY (%(public)s) OR EXISTS (SELECT FROM provider_members m
        WHERE m.user_id = %(member)s AND m.provider_id = r.provider_id))
 ORDER BY r.created_at DESC, r.id DESC LIMIT %(limit)s
 
 -- name: update
-UPDATE service_records SET state = %(state)s, final = %(final)s, provider_id = %(provider_id)s,
-    worker_id = %(worker_id)s, title = %(title)s, starts_at = %(starts_at)s, ends_at = %(ends_at)s, due_at = %(due_at)s,
+UPDATE service_records SET state = %(state)s, final = %(final)s, resident_id = %(resident_id)s,
+    provider_id = %(provider_id)s, worker_id = %(worker_id)s, title = %(title)s, starts_at = %(starts_at)s, ends_at = %(ends_at)s, due_at = %(due_at)s,
     price = %(price)s, subsidy = %(subsidy)s, detail = %(detail)s, version = version + 1, updated_at = %(now)s
 WHERE id = %(id)s
 

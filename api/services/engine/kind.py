@@ -97,6 +97,8 @@ class RecordKind:
     path: the plural in the address, below /services/{service}/.
     scope: the consent that opens it to family; None: any standing consent.
     creators, readers: roles; family and provider accounts are narrowed to their residents and records besides.
+    own: family sees what it made itself, beside what concerns its residents.
+    public_states: in these, every reader sees the record.
     rules: by action ("create" too); what is special to the kind.
     """
 
@@ -108,6 +110,8 @@ class RecordKind:
     readers: frozenset[Role]
     detail: type[BaseModel] = Nothing
     scope: str | None = None
+    own: bool = False
+    public_states: frozenset[str] = frozenset()
     rules: Mapping[str, Rule] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -122,3 +126,16 @@ class RecordKind:
     @property
     def names(self) -> Names:
         return self.machine.names
+
+
+def sight(kind: RecordKind, caller: Account) -> dict[str, Any]:
+    """The parameters that narrow a query to what the caller may see."""
+    return {
+        "service": kind.service,
+        "kind": kind.code,
+        "viewer": caller.id if caller.role is Role.FAMILY else None,
+        "member": caller.id if caller.role is Role.PROVIDER else None,
+        "scope": kind.scope,
+        "own": kind.own,
+        "public": sorted(kind.public_states),
+    }

@@ -116,14 +116,19 @@ def assess(step: Step) -> None:
         raise BadInput("the subsidy is higher than the price")
 
 
+def check_provider(step: Step) -> None:
+    """Raises BadInput for a provider that does not offer this service now."""
+    provider, today = step.record["provider_id"], step.now.date()
+    if not step.tx.first("records.provider_open", provider=provider, service=step.service, today=today):
+        raise BadInput("this provider does not offer the service, is blocked, or its licence has run out")
+
+
 def assign(step: Step) -> None:
     """A provider that may work and a worker who is free and, it is noted, certified. Raises BadInput, Conflict."""
     record, body, today = step.record, step.body, step.now.date()
     record["provider_id"], record["worker_id"] = body.provider_id, body.worker_id
-    if record["provider_id"] is not None and not step.tx.first(
-        "records.provider_open", provider=record["provider_id"], service=step.service, today=today
-    ):
-        raise BadInput("this provider does not offer the service, is blocked, or its licence has run out")
+    if record["provider_id"] is not None:
+        check_provider(step)
     if record["worker_id"] is None:
         return
     worker = step.tx.first(

@@ -16,7 +16,7 @@ from api.access import is_staff, resident_scopes
 from api.auth.accounts import Account
 from api.deps import AuditTrail
 from api.errors import PreconditionFailed
-from api.services.engine.kind import COLUMNS, RecordKind, Step
+from api.services.engine.kind import COLUMNS, RecordKind, Step, sight
 from core.clock import Clock
 from core.errors import BadInput, Conflict, Forbidden, NotFound
 from core.ids import new_id
@@ -30,17 +30,6 @@ LATE_CREATE = "this Idempotency-Key was used for something else"
 def etag(version: int) -> str:
     """The ETag of a version."""
     return f'"{version}"'
-
-
-def sight(kind: RecordKind, caller: Account) -> dict[str, Any]:
-    """The parameters that narrow a query to what the caller may see."""
-    return {
-        "service": kind.service,
-        "kind": kind.code,
-        "viewer": caller.id if caller.role is Role.FAMILY else None,
-        "member": caller.id if caller.role is Role.PROVIDER else None,
-        "scope": kind.scope,
-    }
 
 
 def get(tx: Transaction, caller: Account, kind: RecordKind, record: UUID) -> Row:
@@ -73,8 +62,8 @@ def create(
             raise Conflict(LATE_CREATE)
         return made, False
     _may_concern(tx, caller, kind, getattr(body, "resident_id", None))
-    row: Row = {"id": record_id, "state": kind.machine.initial, **dict.fromkeys(COLUMNS), "title": "", "detail": {}}
-    row["resident_id"] = getattr(body, "resident_id", None)
+    row: Row = dict.fromkeys(("resident_id", *COLUMNS))
+    row |= {"id": record_id, "state": kind.machine.initial, "title": "", "detail": {}}
     step = Step(tx, clock, caller, kind.service, "create", row, body)
     _take(step, given)
     _apply_rule(kind, step)
@@ -109,19 +98,19 @@ def act(
     row = get(tx, caller, kind, record)
     if if_match is not None and etag(row["version"]) not in [tag.strip() for tag in if_match.split(",")]:
         raise PreconditionFailed
-    before = row["state"]
+    before, person = row["state"], row["resident_id"]
     row["state"] = kind.machine.next(before, action, caller.role)
     given = body.model_dump(mode="json", exclude_none=True)
     step = Step(tx, clock, caller, kind.service, action, row, body)
     _take(step, given)
     _apply_rule(kind, step)
     _check_times(row)
-    columns = {name: row[name] for name in COLUMNS}
+    columns = {name: row[name] for name in ("resident_id", *COLUMNS)}
     tx.run(
         "records.update", id=record, state=row["state"], final=row["state"] in kind.machine.finals, now=step.now,
         detail=row["detail"], **columns,
     )  # fmt: skip
-    _remember(step, kind, before, given)
+    _remember(step, kind, before, given, person)
     audit.record(action, f"{kind.service}/{kind.code}", record, state=row["state"])
     return get(tx, caller, kind, record)
 
@@ -129,7 +118,7 @@ def act(
 def _may_concern(tx: Transaction, caller: Account, kind: RecordKind, resident: UUID | None) -> None:
     """Whether the caller may open something for this resident."""
     if resident is None:
-        if not (is_staff(caller) or caller.role is Role.PROVIDER):
+        if not (is_staff(caller) or kind.own):
             raise Forbidden("a record without a resident is made by staff")
         return
     if caller.role is Role.PROVIDER:
@@ -144,7 +133,9 @@ def _take(step: Step, given: dict[str, Any]) -> None:
     for name, value in given.items():
         if name in COLUMNS:
             step.record[name] = getattr(step.body, name)
-        elif name != "resident_id":
+        elif name == "resident_id":
+            step.record[name] = step.body.resident_id
+        else:
             step.detail[name] = value
 
 
@@ -159,7 +150,7 @@ def _check_times(row: Row) -> None:
         raise BadInput("ends_at lies before starts_at")
 
 
-def _remember(step: Step, kind: RecordKind, before: str, given: dict[str, Any]) -> None:
+def _remember(step: Step, kind: RecordKind, before: str, given: dict[str, Any], person: UUID | None = None) -> None:
     row, caller = step.record, step.caller
     step.tx.run(
         "records.add_event", tenant=caller.tenant, record=row["id"], now=step.now, user=caller.id, actor=caller.name,
@@ -176,6 +167,6 @@ def _remember(step: Step, kind: RecordKind, before: str, given: dict[str, Any]) 
         title = f" {row['title']}" if row["title"] else ""
         step.tx.run(
             "records.notify", tenant=caller.tenant, record=row["id"], now=step.now, by=caller.id, groups=groups,
-            scope=kind.scope, resident=row["resident_id"], provider=row["provider_id"], worker=row["worker_id"],
-            creator=row.get("created_by"), zh=words[0] + title, en=words[1] + title,
+            scope=kind.scope, resident=row["resident_id"] or person, provider=row["provider_id"],
+            worker=row["worker_id"], creator=row.get("created_by"), zh=words[0] + title, en=words[1] + title,
         )  # fmt: skip

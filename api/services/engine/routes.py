@@ -14,7 +14,7 @@ from api.paging import LIMIT_DEFAULT, Cursor, Limit, Page, cursor_id, cursor_num
 from api.residents.routes import IdempotencyKey, IfMatch
 from api.schemas import Instant
 from api.services.engine import records
-from api.services.engine.kind import RecordKind
+from api.services.engine.kind import RecordKind, sight
 from api.services.engine.machine import SAME, Move
 from api.services.engine.schemas import Record, RecordEvent, view
 from api.state import State
@@ -87,7 +87,7 @@ def _list(router: APIRouter, kind: RecordKind) -> None:
         rows = tx.all(
             "records.list", after=after, after_id=after_id, state=state, resident=resident, provider=provider,
             worker=worker, unfinished=unfinished, due_before=due_before, starts_from=starts_from, starts_to=starts_to,
-            limit=limit + 1, **records.sight(kind, caller),
+            limit=limit + 1, **sight(kind, caller),
         )  # fmt: skip
         shown, following = page(rows, limit, lambda row: (row["created_at"], row["id"]))
         audit.record("list", f"{kind.service}/{kind.code}", "", ids=[str(row["id"]) for row in shown])

@@ -1,0 +1,1 @@
+"""康复护理: rehabilitation plans and sessions, aids on loan."""

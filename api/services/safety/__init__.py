@@ -1,0 +1,1 @@
+"""安全看护: faults of safety devices against the clock, rounds by day and night."""
