@@ -11,6 +11,7 @@ from typing import Any
 from apscheduler.schedulers.background import BackgroundScheduler
 from prometheus_client import Counter, Gauge, start_http_server
 
+from api.services import platform
 from core import logging
 from core.clock import Clock, SystemClock
 from core.errors import Unavailable
@@ -25,6 +26,8 @@ log = logging.get(__name__)
 ROLL_UP_SECONDS = 5
 HEARTBEAT_SECONDS = 5
 EXPIRE_SECONDS = 15
+OVERDUE_SECONDS = 60
+FOLLOW_SECONDS = 5
 PARTITION_HOURS = 1
 CHUNK_HOURS = 1
 
@@ -57,6 +60,8 @@ def run_jobs(settings: Settings, clock: Clock, stop: threading.Event) -> None:
     every("chunks", lambda: _keep_chunks_in_memory(pool, clock, settings), hours=CHUNK_HOURS)
     every("retention", lambda: maintenance.apply_retention(pool, clock, settings), minutes=10)
     every("commands", lambda: _expire_commands(pool, clock), seconds=EXPIRE_SECONDS)
+    every("overdue records", lambda: platform.act_on_past_due(pool, clock), seconds=OVERDUE_SECONDS)
+    every("incidents", lambda: platform.follow_alerts(pool, clock), seconds=FOLLOW_SECONDS)
     every("heartbeat", lambda: _beat(pool, clock), seconds=HEARTBEAT_SECONDS)
     scheduler.start()
     log.info("jobs run")

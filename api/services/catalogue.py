@@ -2,7 +2,8 @@
 
 The five named in the regional plan (column 6, item 5: 信息查询、安全看护、健康管理、紧急救援、商品配送等 11 项服务)
 are fixed; the other six are derived from duties of its chapter 5, since no public list of the eleven was found. An
-operator can rename or regroup them here without touching code. Lifecycles are this platform's design.
+operator can rename or regroup them here without touching code. Lifecycles are this platform's design; they stand with
+the kinds of record of each service.
 """
 
 from __future__ import annotations
@@ -11,25 +12,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from api.services.assessment import kinds as assessment
+from api.services.companionship import kinds as companionship
 from api.services.daily_living import kinds as daily_living
-from api.services.engine.machine import Machine, Move, State
+from api.services.engine.machine import Machine
+from api.services.goods import kinds as goods
 from api.services.health import kinds as health
 from api.services.home_care import kinds as home_care
 from api.services.information import kinds as information
 from api.services.medical import kinds as medical
 from api.services.rehabilitation import kinds as rehabilitation
+from api.services.rescue import kinds as rescue
 from api.services.safety import kinds as safety
 from core.vocabulary import Names
-
-
-@dataclass(frozen=True, slots=True)
-class Lifecycle:
-    """How one kind of record of a service goes on, in the usual order."""
-
-    code: str
-    names: Names
-    states: tuple[State, ...]
-    moves: tuple[Move, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +34,7 @@ class CareService:
     names: Names
     group: str
     clause: str
-    lifecycles: tuple[Lifecycle | Machine, ...]
+    lifecycles: tuple[Machine, ...]
 
     @property
     def named_in_plan(self) -> bool:
@@ -56,18 +50,6 @@ GROUPS: Final[dict[str, Names]] = {
     "living": Names("生活与陪伴", "Daily living and company"),
     "assurance": Names("评估与居家保障", "Assessment and care at home"),
 }
-
-
-def _state(text: str) -> State:
-    """`code 中文 English words` as a state."""
-    code, zh, en = text.split(maxsplit=2)
-    return State(code, Names(zh, en))
-
-
-def _cycle(names: str, *states: str) -> Lifecycle:
-    """Each argument: `code 中文 English words`; a state argument may hold several, divided by commas."""
-    code, (zh, en) = _state(names)
-    return Lifecycle(code, Names(zh, en), tuple(_state(one) for line in states for one in line.split(",")))
 
 
 SERVICES: Final[tuple[CareService, ...]] = (
@@ -97,31 +79,14 @@ SERVICES: Final[tuple[CareService, ...]] = (
         Names("紧急救援", "Emergency rescue"),
         "safety",
         "专栏6-5；养老服务应急救援体系",
-        (
-            _cycle(
-                "incident 救援事件 Incident",
-                "triggered 已触发 Triggered, delivered 已送达 Delivered, queued 排队中 Queued",
-                "claimed 已认领 Claimed, assessed 已研判 Assessed, dispatched 已派单 Dispatched",
-                "on_site 已到场 On site, handled 已处置 Handled, hospital 已转送医 Taken to hospital",
-                "cleared 已解除 Cleared, false_alarm 误报 False alarm, reviewed 已复盘 Reviewed",
-                "archived 已归档 Archived",
-            ),
-        ),
+        tuple(kind.machine for kind in rescue.KINDS),
     ),
     CareService(
         "goods",
         Names("商品配送", "Goods delivery"),
         "living",
         "专栏6-5；推动老年用品进家庭",
-        (
-            _cycle(
-                "order 订单 Order",
-                "unpaid 待支付 Unpaid, placed 已下单 Placed, accepted 已接单 Accepted",
-                "packing 备货中 Packing, delivering 配送中 On the way, received 已签收 Received",
-                "rated 已评价 Rated, cancelled 已取消 Cancelled, refused 已拒收 Refused",
-                "returned 已退货 Returned, refunded 已退款 Refunded",
-            ),
-        ),
+        tuple(kind.machine for kind in goods.KINDS),
     ),
     CareService(
         "daily-living",
@@ -142,20 +107,7 @@ SERVICES: Final[tuple[CareService, ...]] = (
         Names("精神慰藉与定期探访", "Companionship and visits"),
         "living",
         "第五章第四节：精神慰藉；特殊困难老年人定期探访制度",
-        (
-            _cycle(
-                "visit 探访 Visit",
-                "planned 已计划 Planned, assigned 已派发 Assigned, done 已执行 Done",
-                "referred 已转介 Referred, reviewed 已复核 Reviewed, archived 已归档 Archived",
-                "missed 未执行 Missed, made_up 已补访 Made up for",
-            ),
-            _cycle(
-                "hours 时间银行 Time bank",
-                "pending 待审核 Pending, credited 已入账 Credited, frozen 已冻结 Frozen",
-                "transferred 已转移 Transferred, donated 已捐赠 Donated, redeemed 已兑换 Redeemed",
-                "void 已注销 Void",
-            ),
-        ),
+        tuple(kind.machine for kind in companionship.KINDS),
     ),
     CareService(
         "medical",

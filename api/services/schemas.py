@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from api.schemas import Names
-from api.services.catalogue import GROUPS, CareService, Lifecycle
+from api.services.catalogue import GROUPS, CareService
 from api.services.engine.machine import Machine
 
 
@@ -35,7 +35,7 @@ class ServiceLifecycle(BaseModel):
     moves: list[ServiceMove]
 
     @classmethod
-    def of(cls, cycle: Lifecycle | Machine) -> ServiceLifecycle:
+    def of(cls, cycle: Machine) -> ServiceLifecycle:
         states = [ServiceState(code=one.code, name=Names(zh=one.names.zh, en=one.names.en)) for one in cycle.states]
         moves = [
             ServiceMove(

@@ -84,7 +84,7 @@ FROM workers w WHERE w.id = %(worker)s AND w.active AND w.provider_id IS NOT DIS
 INSERT INTO notices (id, institution_id, user_id, record_id, at, zh, en)
 SELECT gen_random_uuid(), %(tenant)s, u.id, %(record)s, %(now)s, %(zh)s, %(en)s
 FROM users u
-WHERE u.disabled_at IS NULL AND u.id IS DISTINCT FROM %(by)s AND (
+WHERE u.institution_id = %(tenant)s AND u.disabled_at IS NULL AND u.id IS DISTINCT FROM %(by)s AND (
     ('family' = ANY (%(groups)s) AND EXISTS (SELECT FROM consents c WHERE c.user_id = u.id
         AND c.resident_id = %(resident)s AND c.withdrawn_at IS NULL AND (%(scope)s::text IS NULL OR c.scope = %(scope)s)))
     OR ('provider' = ANY (%(groups)s) AND EXISTS (SELECT FROM provider_members m WHERE m.user_id = u.id
@@ -92,3 +92,19 @@ WHERE u.disabled_at IS NULL AND u.id IS DISTINCT FROM %(by)s AND (
     OR ('worker' = ANY (%(groups)s) AND EXISTS (SELECT FROM workers w WHERE w.user_id = u.id AND w.id = %(worker)s))
     OR ('creator' = ANY (%(groups)s) AND u.id = %(creator)s)
     OR ('staff' = ANY (%(groups)s) AND u.role IN ('admin', 'caregiver')))
+
+-- name: past_due
+-- Running records whose time is over in a state where the platform acts by itself: `stands` are "service/kind/state".
+SELECT id, institution_id, service, kind, state, resident_id, provider_id, worker_id, title, starts_at, ends_at, due_at,
+       price, subsidy, detail, created_by
+FROM service_records
+WHERE NOT final AND due_at < %(now)s AND service || '/' || kind || '/' || state = ANY (%(stands)s)
+ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+
+-- name: for_platform
+SELECT id, institution_id, service, kind, state, resident_id, provider_id, worker_id, title, starts_at, ends_at, due_at,
+       price, subsidy, detail, created_by
+FROM service_records WHERE id = %(id)s
+
+-- name: put_off
+UPDATE service_records SET due_at = %(due_at)s WHERE id = %(id)s

@@ -234,6 +234,7 @@ ASSESSMENT: Final = RecordKind(
     readers=frozenset({Role.ADMIN, Role.CAREGIVER, Role.FAMILY}),
     detail=AssessmentDetail,
     scope="health",
+    timeouts={"valid": "expire"},
     rules={
         "create": create, "assign": assign, "score": score, "sign": sign, "review": review, "announce": announce,
         "enforce": enforce, "appeal": appeal,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from api.services.catalogue import GROUPS, SERVICES, CareService, Lifecycle
+from api.services.catalogue import GROUPS, SERVICES, CareService
 from api.services.engine.machine import SAME, Machine
 
 _HEAD = """# The eleven services
@@ -31,7 +31,7 @@ def _service(service: CareService) -> str:
     return head + "".join(_lifecycle(cycle) for cycle in service.lifecycles)
 
 
-def _lifecycle(cycle: Lifecycle | Machine) -> str:
+def _lifecycle(cycle: Machine) -> str:
     lines = [f"\n### {cycle.names.zh} · {cycle.names.en}\n", "```mermaid", "stateDiagram-v2"]
     lines += [f'    state "{state.names.zh} {state.code}" as {state.code}' for state in cycle.states]
     lines.append(f"    [*] --> {cycle.states[0].code}")
@@ -39,7 +39,7 @@ def _lifecycle(cycle: Lifecycle | Machine) -> str:
         for source in sorted(move.sources):
             target = source if move.target == SAME else move.target
             lines.append(f"    {source} --> {target}: {move.names.zh}")
-    finals = sorted(cycle.finals) if isinstance(cycle, Machine) else []
+    finals = sorted(cycle.finals)
     lines += [f"    {state} --> [*]" for state in finals]
     lines.append("```\n")
     if cycle.moves:

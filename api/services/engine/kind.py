@@ -23,6 +23,8 @@ Money = Annotated[Decimal, Field(ge=0, le=1_000_000, max_digits=9, decimal_place
 """Yuan; exact, two decimals."""
 Text = Annotated[str, Field(min_length=1, max_length=1000), Storable]
 
+NOBODY: Final = UUID(int=0)
+"""The id of the account under which the platform itself acts (`platform_account`)."""
 COLUMNS: Final = ("provider_id", "worker_id", "title", "starts_at", "ends_at", "due_at", "price", "subsidy")
 """Fields of a body that are columns of a record; the others belong to its `detail`."""
 
@@ -65,6 +67,7 @@ class Step:
 
     record: the columns of the row; a rule may change them and `record["detail"]`.
     service, action: the code of the service; "create", or the action's code.
+    was: the state before; empty for a new record.
     """
 
     tx: Transaction
@@ -74,11 +77,17 @@ class Step:
     action: str
     record: dict[str, Any]
     body: Any
+    was: str = ""
     told: dict[str, Any] = field(default_factory=dict)
 
     @property
     def now(self) -> datetime:
         return self.clock.now()
+
+    @property
+    def by(self) -> UUID | None:
+        """The account that acts; None for the platform itself."""
+        return None if self.caller.id == NOBODY else self.caller.id
 
     @property
     def detail(self) -> dict[str, Any]:
@@ -99,6 +108,7 @@ class RecordKind:
     creators, readers: roles; family and provider accounts are narrowed to their residents and records besides.
     own: family sees what it made itself, beside what concerns its residents.
     public_states: in these, every reader sees the record.
+    timeouts: by state, the action that the platform takes when the record is past due there.
     rules: by action ("create" too); what is special to the kind.
     """
 
@@ -112,12 +122,16 @@ class RecordKind:
     scope: str | None = None
     own: bool = False
     public_states: frozenset[str] = frozenset()
+    timeouts: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, Rule] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         unknown = set(self.rules) - {"create"} - {move.action for move in self.machine.moves}
         if unknown:
             raise ValueError(f"{self.service}/{self.code}: rules for unknown actions {sorted(unknown)}")
+        for state, action in self.timeouts.items():
+            if state not in self.machine.move(action).sources:
+                raise ValueError(f"{self.service}/{self.code}: {action} cannot follow {state}")
 
     @property
     def code(self) -> str:
@@ -139,3 +153,8 @@ def sight(kind: RecordKind, caller: Account) -> dict[str, Any]:
         "own": kind.own,
         "public": sorted(kind.public_states),
     }
+
+
+def platform_account(institution: UUID) -> Account:
+    """Under which the platform acts by itself at an institution."""
+    return Account(NOBODY, institution, None, "platform", Role.PLATFORM, "平台 Platform", 0, disabled=False)

@@ -67,16 +67,22 @@ def create(
     step = Step(tx, clock, caller, kind.service, "create", row, body)
     _take(step, given)
     _apply_rule(kind, step)
+    write_new(step, kind)
+    audit.record("create", f"{kind.service}/{kind.code}", record_id)
+    return get(tx, caller, kind, record_id), True
+
+
+def write_new(step: Step, kind: RecordKind) -> None:
+    """Write a record that is allowed, with its first event and notices. Raises Conflict when it is there already."""
+    row, caller = step.record, step.caller
     _check_times(row)
-    inserted = tx.run(
-        "records.insert", tenant=caller.tenant, service=kind.service, kind=kind.code, by=caller.id, now=step.now,
+    inserted = step.tx.run(
+        "records.insert", tenant=caller.tenant, service=kind.service, kind=kind.code, by=step.by, now=step.now,
         final=row["state"] in kind.machine.finals, **row,
     )  # fmt: skip
     if not inserted:
         raise Conflict(LATE_CREATE)
-    _remember(step, kind, "", given)
-    audit.record("create", f"{kind.service}/{kind.code}", record_id)
-    return get(tx, caller, kind, record_id), True
+    _remember(step, kind, "", step.body.model_dump(mode="json", exclude_none=True))
 
 
 def act(
@@ -98,21 +104,26 @@ def act(
     row = get(tx, caller, kind, record)
     if if_match is not None and etag(row["version"]) not in [tag.strip() for tag in if_match.split(",")]:
         raise PreconditionFailed
-    before, person = row["state"], row["resident_id"]
+    before = row["state"]
     row["state"] = kind.machine.next(before, action, caller.role)
-    given = body.model_dump(mode="json", exclude_none=True)
-    step = Step(tx, clock, caller, kind.service, action, row, body)
+    carry_out(Step(tx, clock, caller, kind.service, action, row, body, was=before), kind)
+    audit.record(action, f"{kind.service}/{kind.code}", record, state=row["state"])
+    return get(tx, caller, kind, record)
+
+
+def carry_out(step: Step, kind: RecordKind) -> None:
+    """Write an action that is allowed: the kind's rule, the row, its event, the notices."""
+    row, person = step.record, step.record["resident_id"]
+    given = step.body.model_dump(mode="json", exclude_none=True)
     _take(step, given)
     _apply_rule(kind, step)
     _check_times(row)
     columns = {name: row[name] for name in ("resident_id", *COLUMNS)}
-    tx.run(
-        "records.update", id=record, state=row["state"], final=row["state"] in kind.machine.finals, now=step.now,
+    step.tx.run(
+        "records.update", id=row["id"], state=row["state"], final=row["state"] in kind.machine.finals, now=step.now,
         detail=row["detail"], **columns,
     )  # fmt: skip
-    _remember(step, kind, before, given, person)
-    audit.record(action, f"{kind.service}/{kind.code}", record, state=row["state"])
-    return get(tx, caller, kind, record)
+    _remember(step, kind, step.was, given, person)
 
 
 def _may_concern(tx: Transaction, caller: Account, kind: RecordKind, resident: UUID | None) -> None:
@@ -133,6 +144,8 @@ def _take(step: Step, given: dict[str, Any]) -> None:
     for name, value in given.items():
         if name in COLUMNS:
             step.record[name] = getattr(step.body, name)
+        elif name == "note" and step.action != "create":
+            pass  # a word about the action stays with its event
         elif name == "resident_id":
             step.record[name] = step.body.resident_id
         else:
@@ -153,7 +166,7 @@ def _check_times(row: Row) -> None:
 def _remember(step: Step, kind: RecordKind, before: str, given: dict[str, Any], person: UUID | None = None) -> None:
     row, caller = step.record, step.caller
     step.tx.run(
-        "records.add_event", tenant=caller.tenant, record=row["id"], now=step.now, user=caller.id, actor=caller.name,
+        "records.add_event", tenant=caller.tenant, record=row["id"], now=step.now, user=step.by, actor=caller.name,
         role=caller.role.value, action=step.action, from_state=before, to_state=row["state"],
         detail={**given, **step.told},
     )  # fmt: skip
@@ -166,7 +179,7 @@ def _remember(step: Step, kind: RecordKind, before: str, given: dict[str, Any], 
     if groups:
         title = f" {row['title']}" if row["title"] else ""
         step.tx.run(
-            "records.notify", tenant=caller.tenant, record=row["id"], now=step.now, by=caller.id, groups=groups,
+            "records.notify", tenant=caller.tenant, record=row["id"], now=step.now, by=step.by, groups=groups,
             scope=kind.scope, resident=row["resident_id"] or person, provider=row["provider_id"],
             worker=row["worker_id"], creator=row.get("created_by"), zh=words[0] + title, en=words[1] + title,
         )  # fmt: skip

@@ -218,6 +218,7 @@ REMINDER: Final = RecordKind(
     readers=READERS,
     detail=ReminderDetail,
     scope="health",
+    timeouts={"planned": "miss", "reminded": "miss"},
     rules={"create": remind},
 )
 KINDS: Final = (PLAN, FOLLOW_UP, REMINDER)

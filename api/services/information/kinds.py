@@ -164,6 +164,7 @@ ARTICLE: Final = RecordKind(
     readers=STAFF | FAMILY | {Role.PROVIDER},
     detail=ArticleDetail,
     public_states=frozenset({"published"}),
+    timeouts={"published": "expire"},
     rules={"create": term, "edit": edit},
 )
 

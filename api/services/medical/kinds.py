@@ -96,6 +96,7 @@ CONTRACT: Final = RecordKind(
     readers=HEALTH_READERS,
     detail=Contract,
     scope="health",
+    timeouts={"active": "expire", "performing": "expire", "renewed": "expire"},
     rules={"sign": hold, "renew": hold, "record_round": count_round},
 )
 
@@ -133,6 +134,7 @@ AGREEMENT: Final = RecordKind(
     creators=ADMIN,
     readers=STAFF,
     detail=Agreement,
+    timeouts={"active": "expire"},
     rules={"sign": hold, "renew": hold},
 )
 

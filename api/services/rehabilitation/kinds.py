@@ -242,6 +242,7 @@ AID: Final = RecordKind(
     creators=STAFF,
     readers=HEALTH_READERS,
     detail=AidDetail,
+    timeouts={"lent": "fall_due"},
     rules={
         "create": free_serial, "lend": lend, "extend": lend, "release": back_in_house, "take_back": back_in_house,
     },

@@ -171,6 +171,7 @@ ROUND: Final = RecordKind(
     creators=STAFF,
     readers=STAFF,
     detail=RoundDetail,
+    timeouts={"planned": "miss"},
     rules={"create": plan_round, "walk": walk, "close": close_round},
 )
 

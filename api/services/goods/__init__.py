@@ -1,0 +1,1 @@
+"""商品配送: a catalogue with stock, orders from basket to doorstep, returns and refunds."""

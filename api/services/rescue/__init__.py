@@ -1,0 +1,1 @@
+"""紧急救援: incidents that follow their alerts, with dispatch, outcome and review."""
