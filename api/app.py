@@ -29,6 +29,7 @@ from api.services import registry
 from api.services.routes import router as services_router
 from api.silences.routes import router as silences_router
 from api.state import AppState
+from api.supervision.routes import router as supervision_router
 from api.system.routes import router as system_router
 from api.users.routes import router as users_router
 from core.clock import Clock
@@ -52,6 +53,7 @@ ROUTERS = (
     *registry.routers(),
     providers_router,
     notices_router,
+    supervision_router,
     users_router,
     audit_router,
     system_router,

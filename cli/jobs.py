@@ -12,6 +12,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from prometheus_client import Counter, Gauge, start_http_server
 
 from api.services import platform
+from api.supervision.months import keep_month
 from core import logging
 from core.clock import Clock, SystemClock
 from core.errors import Unavailable
@@ -28,6 +29,7 @@ HEARTBEAT_SECONDS = 5
 EXPIRE_SECONDS = 15
 OVERDUE_SECONDS = 60
 FOLLOW_SECONDS = 5
+SUPERVISION_HOURS = 6
 PARTITION_HOURS = 1
 CHUNK_HOURS = 1
 
@@ -62,6 +64,7 @@ def run_jobs(settings: Settings, clock: Clock, stop: threading.Event) -> None:
     every("commands", lambda: _expire_commands(pool, clock), seconds=EXPIRE_SECONDS)
     every("overdue records", lambda: platform.act_on_past_due(pool, clock), seconds=OVERDUE_SECONDS)
     every("incidents", lambda: platform.follow_alerts(pool, clock), seconds=FOLLOW_SECONDS)
+    every("supervision", lambda: keep_month(pool, clock), hours=SUPERVISION_HOURS)
     every("heartbeat", lambda: _beat(pool, clock), seconds=HEARTBEAT_SECONDS)
     scheduler.start()
     log.info("jobs run")

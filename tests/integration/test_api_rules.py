@@ -19,6 +19,7 @@ OPEN = {
     ("POST", "/api/v1/auth/logout"),
     # No account, but a signature over the body: tests/integration/test_adapters_door.py.
     ("POST", "/api/v1/ingest/{site}"),
+    ("GET", "/api/v1/open-data/indicators"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),

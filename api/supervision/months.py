@@ -1,0 +1,14 @@
+"""The series of the indicators: the time enters, this month's counts of every institution leave, anew each day."""
+
+from __future__ import annotations
+
+from api.supervision.facts import local_day
+from core.clock import Clock
+from db.pool import Pool
+from db.tenant import service_transaction
+
+
+def keep_month(pool: Pool, clock: Clock) -> int:
+    """Write the present month's counts; how many rows. The last writing of a month stays. Raises Unavailable."""
+    with service_transaction(pool) as tx:
+        return tx.run("supervision.keep_month", month=local_day(clock.now()).replace(day=1), at=clock.now())

@@ -1,0 +1,30 @@
+-- What a regulator counts.
+
+-- name: facilities
+SELECT institution_id, title, detail FROM supervision_facilities()
+
+-- name: counts
+SELECT institution_id, key, numerator, denominator FROM supervision_counts(%(at)s)
+
+-- name: figures
+SELECT key, year, numerator, denominator, source, declared_at FROM supervision_figures
+WHERE year <= %(year)s ORDER BY key, year DESC
+
+-- name: declare
+INSERT INTO supervision_figures (key, year, numerator, denominator, source, declared_by, declared_at)
+VALUES (%(key)s, %(year)s, %(numerator)s, %(denominator)s, %(source)s, %(by)s, %(now)s)
+ON CONFLICT (key, year) DO UPDATE SET numerator = excluded.numerator, denominator = excluded.denominator,
+    source = excluded.source, declared_by = excluded.declared_by, declared_at = excluded.declared_at
+
+-- name: keep_month
+INSERT INTO supervision_months (month, institution_id, key, numerator, denominator, written_at)
+SELECT %(month)s, institution_id, key, numerator, denominator, %(at)s FROM supervision_counts(%(at)s)
+ON CONFLICT (month, institution_id, key) DO UPDATE SET numerator = excluded.numerator,
+    denominator = excluded.denominator, written_at = excluded.written_at
+
+-- name: months
+SELECT month, sum(numerator)::bigint AS numerator, sum(denominator)::bigint AS denominator FROM supervision_months
+WHERE key = %(key)s AND month >= %(from)s AND month <= %(to)s GROUP BY month ORDER BY month
+
+-- name: case
+SELECT * FROM supervision_case(%(alert)s, %(cause)s, %(viewer)s, %(viewer_name)s, %(now)s)

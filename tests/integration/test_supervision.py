@@ -1,0 +1,126 @@
+"""Supervision on a real database: counts without people, one institution or all, single cases only for a cause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import psycopg
+import pytest
+from starlette.testclient import TestClient
+
+from api.supervision.months import keep_month
+from core.ids import new_id
+from db.pool import DbRole, Pool
+from tests.fixtures.world import PASSWORD
+from tests.integration.conftest import Api
+from tests.integration.test_services_rescue import emergency
+
+BASE = "/api/v1/supervision"
+
+
+@pytest.fixture
+def region(api: Api, database_url: str) -> Iterator[TestClient]:
+    """A regulator of no institution: of the whole region."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO users (id, username, password_hash, role, name, created_at)"
+            " SELECT %s, 'region', password_hash, 'regulator', '区民政', created_at FROM users"
+            " WHERE role = 'regulator' LIMIT 1",
+            (new_id(api.clock),),
+        )
+    token = api.anonymous.post("/api/v1/auth/token", data={"username": "region", "password": PASSWORD}).json()
+    with TestClient(api.app, headers={"Authorization": f"Bearer {token['access_token']}"}) as client:
+        yield client
+
+
+def facility(client: TestClient, **given: object) -> None:
+    body = {
+        "title": "综合养老服务中心", "facility_type": "institution", "run_by": "society", "street": "白市驿镇",
+        "community": "一社区", "comprehensive": True, "beds": 100, "nursing_beds": 70,
+    } | given  # fmt: skip
+    made = client.post("/api/v1/services/information/facilities", json=body)
+    assert made.status_code == 201, made.text
+    for action in ("file", "open"):
+        one = f"/api/v1/services/information/facilities/{made.json()['id']}/{action}"
+        assert client.post(one, json={}).status_code == 200
+
+
+def row(client: TestClient, code: str, **params: str) -> dict[str, object]:
+    items = client.get(f"{BASE}/indicators", params=params).json()["items"]
+    return next(item for item in items if item["code"] == code)
+
+
+def test_the_region_sees_all_and_an_institution_itself(api: Api, region: TestClient) -> None:
+    admin_a, admin_b = api.as_user("admin", api.world.a), api.as_user("admin", api.world.b)
+    facility(admin_a)
+    facility(admin_b, nursing_beds=30, street="走马镇")
+    assert [row(one, "nursing_beds")["value"] for one in (region, admin_a, admin_b)] == [50.0, 70.0, 30.0]
+    assert row(region, "nursing_beds", institution=str(api.world.b.institution_id))["value"] == 30.0
+    assert row(region, "nursing_beds")["met"] is False
+    body = {"numerator": 2, "source": "行政区划"}
+    assert region.put(f"{BASE}/figures/streets/2025", json=body).status_code == 204
+    assert row(region, "streets_comprehensive")["value"] == 100.0
+    assert region.put(f"{BASE}/figures/nursing_beds/2025", json=body).status_code == 404, "it is counted"
+    assert api.as_user("regulator").put(f"{BASE}/figures/streets/2025", json=body).status_code == 422
+    assert [one["beds"] for one in region.get(f"{BASE}/roll-up").json()["items"] if one["level"] == "district"] == [200]
+
+
+def test_contracts_certificates_and_answers_are_counted(api: Api, database_url: str, region: TestClient) -> None:
+    admin, resident = api.as_user("admin"), str(api.world.a.residents[0])
+    contract = {"resident_id": resident, "doctor": "周医生", "clinic": "镇卫生院"}
+    contracts = "/api/v1/services/medical/contracts"
+    one = admin.post(contracts, json=contract).json()["id"]
+    admin.post(f"{contracts}/{one}/sign", json={"agreed_by": "王秀英", "valid_until": "2030-01-01"})
+    for name in ("陈", "赵"):
+        worker = admin.post("/api/v1/workers", json={"name": name}).json()["id"]
+    admin.post(f"/api/v1/workers/{worker}/certificates", json={"kind": "养老护理员", "valid_from": "2020-01-01"})
+    alert = emergency(api, database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("UPDATE alerts SET acknowledged_at = opened_at + interval '61 s' WHERE id = %s", (alert,))
+    api.clock.advance(120)
+    admin = api.as_user("admin")
+    assert (row(admin, "family_doctor")["numerator"], row(admin, "certified")["value"]) == (1, 50.0)
+
+
+def test_a_single_case_is_read_for_a_cause_only_and_leaves_a_trace(
+    api: Api, database_url: str, region: TestClient
+) -> None:
+    alert = emergency(api, database_url)
+    assert region.post(f"{BASE}/cases/{alert}", json={"cause": "x"}).status_code == 422
+    case = region.post(f"{BASE}/cases/{alert}", json={"cause": "信访件核查"}).json()
+    assert case["institution"] == api.world.a.site
+    assert not {"name", "resident_id", "place"} & set(case)
+    trail = api.as_user("admin").get("/api/v1/audit", params={"limit": 200}).json()["items"]
+    assert [one["detail"]["cause"] for one in trail if one["action"] == "read_case"] == ["信访件核查"]
+    other = api.as_user("regulator", api.world.b).post(f"{BASE}/cases/{alert}", json={"cause": "信访件核查"})
+    assert other.status_code == 404
+
+
+def test_months_are_kept_once_a_day_and_corrected_until_they_end(
+    api: Api, make_pool_for: Callable[[DbRole], Pool], region: TestClient
+) -> None:
+    jobs = make_pool_for("jobs")
+    assert keep_month(jobs, api.clock) == keep_month(jobs, api.clock) > 0
+    month = api.clock.now().date().replace(day=1)
+    admin = api.as_user("admin")
+    admin.post("/api/v1/workers", json={"name": "陈"})
+    keep_month(jobs, api.clock)
+    later = month + timedelta(days=40)
+    series = region.get(f"{BASE}/series/certified", params={"from": month.isoformat(), "to": later.isoformat()}).json()
+    assert [(one["numerator"], one["denominator"]) for one in series["items"]] == [(0, 1)]
+
+
+def test_open_data_needs_no_token_and_tells_of_nobody(api: Api) -> None:
+    facility(api.as_user("admin"))
+    answer = api.anonymous.get("/api/v1/open-data/indicators")
+    items = {item["code"]: item for item in answer.json()["items"]}
+    assert items["nursing_beds"]["value"] == 70.0
+    assert items["agreements"]["value"] is None, "two institutions are too few to tell of"
+    assert api.world.a.site not in answer.text
+
+
+def test_an_export_is_a_table(api: Api) -> None:
+    answer = api.as_user("regulator").get(f"{BASE}/indicators/export")
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert len(answer.text.strip().splitlines()) >= 30
