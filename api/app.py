@@ -17,6 +17,7 @@ from api.auth.tokens import Tokens
 from api.devices.checks import router as checks_router
 from api.devices.discovered import router as discovered_router
 from api.devices.routes import router as devices_router
+from api.fhir.routes import router as fhir_router
 from api.ingest_door.routes import router as ingest_door_router
 from api.middleware import Envelope, RequestMetrics
 from api.notices.routes import router as notices_router
@@ -54,6 +55,7 @@ ROUTERS = (
     providers_router,
     notices_router,
     supervision_router,
+    fhir_router,
     users_router,
     audit_router,
     system_router,

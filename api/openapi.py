@@ -27,6 +27,7 @@ TAGS: Final = [
     {"name": "services", "description": "十一项智慧养老服务 · The eleven services"},
     {"name": "providers", "description": "服务商与服务人员 · Providers and workers"},
     {"name": "supervision", "description": "监管指标 · Indicators for the regulator"},
+    {"name": "fhir", "description": "健康数据交换 · FHIR R4, read only"},
     {"name": "users", "description": "账号 · Accounts"},
     {"name": "audit", "description": "审计日志 · Who read or wrote what"},
     {"name": "system", "description": "运行状态 · Health of the platform"},

@@ -20,6 +20,7 @@ OPEN = {
     # No account, but a signature over the body: tests/integration/test_adapters_door.py.
     ("POST", "/api/v1/ingest/{site}"),
     ("GET", "/api/v1/open-data/indicators"),
+    ("GET", "/api/v1/fhir/R4/metadata"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),

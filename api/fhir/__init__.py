@@ -1,0 +1,1 @@
+"""FHIR R4, read only: what other systems in health understand."""
