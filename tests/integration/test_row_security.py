@@ -11,7 +11,7 @@ from db.pool import DbRole, Pool
 from db.tenant import tenant_transaction
 from tests.fixtures.world import World
 
-GLOBAL_TABLES = {"metrics", "schema_migrations", "feed_head", "feed_followers", "heartbeats"}
+GLOBAL_TABLES = {"metrics", "schema_migrations", "feed_head", "feed_followers", "heartbeats", "supervision_figures"}
 """Tables without rows of any tenant."""
 
 SERIES = {"clock_faults", "feed", "readings", "motion_windows", "latest", "rollup_5m", "rollup_1h", "rollup_1d"}
