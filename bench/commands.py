@@ -11,6 +11,7 @@ import typer
 from bench import alerts as alerts_bench
 from bench import chaos as chaos_bench
 from bench import detect as detect_bench
+from bench import hostile as hostile_bench
 from bench import ingest as ingest_bench
 from bench import storage as storage_bench
 from bench.rig import Rig
@@ -92,6 +93,21 @@ def alerts(
     """From a press to the committed event and to the page, in quiet and beside telemetry."""
     with Rig(SystemClock(), broker=broker, database_url=database_url, data_dir=data_dir) as rig:
         figures = alerts_bench.run(rig, seconds=seconds, load_per_s=load)
+    _tell(figures, as_json=as_json)
+
+
+@app.command()
+def hostile(
+    scale: Annotated[float, typer.Option(min=0.001, max=10, help="How much of everything; 1 is the full size.")] = 1.0,
+    seconds: Annotated[float, typer.Option(min=1, help="Length of the flood from one device.")] = 10.0,
+    as_json: Json = False,  # noqa: FBT002 -- an option of a command
+    broker: Broker = "mosquitto",
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Everything that must not be sent, beside a neighbour that must not notice; counted exactly."""
+    with Rig(SystemClock(), broker=broker, database_url=database_url, data_dir=data_dir) as rig:
+        figures = hostile_bench.run(rig, scale=scale, flood_seconds=seconds)
     _tell(figures, as_json=as_json)
 
 

@@ -194,7 +194,7 @@ def whole_path(rig: Rig, stream: Stream, seconds: float) -> tuple[Run, dict[str,
     port = free_port()
     role = rig.role("ingest", ANHU_METRICS_PORT=str(port), ANHU_MQTT_CLIENT_ID="bench-ingest")
     role.start()
-    _await_session(role, port)
+    await_lane(role, port)
     with psycopg.connect(rig.database_url, autocommit=True) as connection:
         state = {"seq": _scalar(connection, "SELECT seq FROM feed_head"), "rows": 0}
 
@@ -222,14 +222,14 @@ def whole_path(rig: Rig, stream: Stream, seconds: float) -> tuple[Run, dict[str,
     return Run(rate, progress.acknowledged.value, progress.sent.value, spent), facts
 
 
-def _await_session(role: RoleUnderTest, port: int) -> None:
+def await_lane(role: RoleUnderTest, port: int) -> None:
     """Wait until ingest has subscribed: what is published before belongs to nobody."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         if role.pid is None:
             break
         try:
-            if _series(port).get('anhu_ingest_broker_connected{lane="telemetry"}') == 1.0:
+            if series(port).get('anhu_ingest_broker_connected{lane="telemetry"}') == 1.0:
                 time.sleep(0.5)
                 return
         except OSError:
@@ -247,7 +247,8 @@ def _drain(committed: Callable[[], int], wanted: int) -> None:
         time.sleep(0.1)
 
 
-def _series(port: int) -> dict[str, float]:
+def series(port: int) -> dict[str, float]:
+    """What a role tells on its metrics port, by name and labels."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         lines = answer.read().decode().splitlines()
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[:1] != "#")}
@@ -255,10 +256,10 @@ def _series(port: int) -> dict[str, float]:
 
 def _identity(port: int) -> dict[str, Any]:
     """Whether received = stored + duplicate + rejected + in flight, as the process itself counts."""
-    series = _series(port)
+    found = series(port)
 
     def value(name: str) -> float:
-        return series.get(f'anhu_ingest_{name}{{lane="telemetry"}}', 0.0)
+        return found.get(f'anhu_ingest_{name}{{lane="telemetry"}}', 0.0)
 
     settled = value("stored_total") + value("duplicate_total") + value("rejected_total") + value("in_flight")
     batches = value("batch_messages_count") or 1.0

@@ -60,7 +60,7 @@ class _Connection:
     def __init__(self, target: Target, name: str) -> None:
         self.socket = socket.create_connection((target.host, target.port), 10)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket.sendall(_connect_packet(target, name))
+        self.socket.sendall(connect_packet(target, name))
         answer = self.socket.recv(4)
         if answer != b"\x20\x02\x00\x00":
             raise ConnectionError(f"the broker refused the load generator: {answer!r}")
@@ -112,7 +112,9 @@ def publish(target: Target, stream: Stream, connections: int, progress: Progress
         link.socket.close()
 
 
-def _connect_packet(target: Target, name: str) -> bytes:
+def connect_packet(target: Target, name: str) -> bytes:
+    """CONNECT with a clean session (MQTT 3.1.1, section 3.1)."""
+
     def text(value: str) -> bytes:
         raw = value.encode()
         return len(raw).to_bytes(2, "big") + raw

@@ -214,13 +214,22 @@ def machine() -> dict[str, Any]:
     }
 
 
+def rss_mib(pid: int) -> float | None:
+    """The resident set of a process, MiB; None where the system does not say."""
+    return _memory_mib(pid, "VmRSS:")
+
+
 def rss_mib_max(pid: int) -> float | None:
     """The highest resident set of a process so far, MiB; None where the system does not say."""
+    return _memory_mib(pid, "VmHWM:")
+
+
+def _memory_mib(pid: int, name: str) -> float | None:
     status = Path(f"/proc/{pid}/status")
     if not status.exists():
         return None
     for line in status.read_text().splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(name):
             return round(int(line.split()[1]) / 1024, 1)
     return None
 

@@ -45,6 +45,13 @@ class MessageQueue:
     def __len__(self) -> int:
         return len(self._messages)
 
+    def oldest(self) -> float | None:
+        """When the first of those that wait was received; Unix seconds, None where none waits."""
+        try:
+            return self._messages[0].received
+        except IndexError:
+            return None
+
     def put(self, message: Message) -> bool:
         """Add a message, waiting while the queue is full. False once closed: the message stays unacknowledged."""
         return self.put_many((message,))

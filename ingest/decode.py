@@ -6,16 +6,15 @@ cost its neighbours, and so that the reason can be told.
 
 from __future__ import annotations
 
-import io
 import json
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-import cbor2
 import msgspec
 
 from core.errors import Rejected
 from core.limits import INSTANTS_PER_MESSAGE_MAX, PAYLOAD_BYTES_MAX
+from ingest import cbor
 
 
 class Instant(NamedTuple):
@@ -127,7 +126,7 @@ def decode_answer(payload: bytes) -> CommandAnswer:
 
 def decode_motion(payload: bytes) -> MotionMessage:
     """A motion window, JSON or CBOR. Raises Rejected."""
-    document = _loads(payload) if payload[:1] == b"{" else _load_cbor(payload)
+    document = _loads(payload) if payload[:1] == b"{" else cbor.load(payload)
     if not isinstance(document, dict):
         raise Rejected("wrong_type", "a motion window is an object")
     for name in ("hz", "acc"):
@@ -187,19 +186,6 @@ def _loads(payload: bytes) -> Any:
         raise Rejected("not_json", "nested too deeply") from error
     except ValueError as error:
         raise Rejected("not_json", _short(error)) from error
-
-
-def _load_cbor(payload: bytes) -> Any:
-    try:
-        stream = io.BytesIO(payload)
-        document = cbor2.load(stream)
-        rest = len(stream.read(1))
-    except Exception as error:
-        # cbor2 documents CBORDecodeError but lets others through on crafted input (MemoryError, RecursionError, …).
-        raise Rejected("not_cbor", _short(error)) from error
-    if rest:
-        raise Rejected("not_cbor", "bytes after the end")
-    return document
 
 
 def _number(value: Any, name: str) -> float | None:

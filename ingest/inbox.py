@@ -10,17 +10,16 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import psycopg
-
 from core import logging
 from core.errors import Unavailable
 from db.tenant import Transaction
 from devices.registry import Directory
 from ingest.batch import Message
-from ingest.interpret import Interpreted, interpret, rejection
+from ingest.interpret import Interpreted
 from ingest.metrics import LaneMetrics
-from ingest.persist import Writer
-from ingest.topics import PREFIX, parse_topic
+from ingest.persist import NOT_STORABLE, Writer
+from ingest.topics import PREFIX
+from ingest.understand import set_aside, understand
 
 log = logging.get(__name__)
 
@@ -65,11 +64,13 @@ class Inbox:
         """The next messages; where the database refuses them, fewer, until the one at fault stands alone."""
         try:
             return self._write(limit, self._interpret)
-        except psycopg.Error as error:
-            told = str(error).splitlines()[0]
-            log.error("messages of the inbox were refused", limit=limit, error=told)
+        except NOT_STORABLE as error:
+            log.error("messages of the inbox were refused", limit=limit, error=repr(error)[:300])
             if limit == 1:
-                return self._write(1, lambda messages: [self._not_storable(message, told) for message in messages])
+                fault = error
+                return self._write(
+                    1, lambda some: [set_aside(one, self._directory(), "not_storable", fault) for one in some]
+                )
         return self._store(max(1, limit // 8))
 
     def _write(self, limit: int, read: Callable[[Sequence[Message]], Sequence[Interpreted]]) -> int:
@@ -88,18 +89,12 @@ class Inbox:
 
     def _interpret(self, messages: Sequence[Message]) -> list[Interpreted]:
         directory = self._directory()
-        batch = [interpret(message, directory) for message in messages]
+        batch = understand(messages, directory)
         unknown = any(r.reason in {"unknown_device", "unknown_site"} for one in batch for r in one.rejections)
         if unknown and self._refresh_directory():
             directory = self._directory()
-            batch = [interpret(message, directory) for message in messages]
+            batch = understand(messages, directory)
         return batch
-
-    def _not_storable(self, message: Message, told: str) -> Interpreted:
-        address = parse_topic(message.topic)
-        alone = Interpreted(message, institution_id=self._directory().sites.get(address.site))
-        alone.rejections = [rejection(message, address, "not_storable", told)]
-        return alone
 
 
 def _order(row: dict[str, Any]) -> tuple[bool, int]:

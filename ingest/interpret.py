@@ -72,13 +72,18 @@ def rejection(message: Message, address: Address | None, reason: str, detail: st
     """A rejection of a message, clipped to what is kept."""
     return Rejection(
         reason=reason,
-        detail=detail.replace("\x00", "�")[:500],
-        topic=message.topic.replace("\x00", "�")[:REJECTION_TOPIC_CHARS],
+        detail=storable(detail)[:500],
+        topic=storable(message.topic)[:REJECTION_TOPIC_CHARS],
         payload=message.payload[:REJECTION_PAYLOAD_BYTES],
         received=message.received,
         site=address.site if address else None,
         device=address.device if address else None,
     )
+
+
+def storable(text: str) -> str:
+    """The text as the database can hold it: JSON may name half a character (a lone surrogate), or the character 0."""
+    return text.replace("\x00", "�").encode("utf-8", "replace").decode()
 
 
 def _find(directory: Directory, address: Address) -> DeviceEntry:

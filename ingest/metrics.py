@@ -31,7 +31,9 @@ class IngestMetrics:
         self.in_flight = Gauge("anhu_ingest_in_flight", "Items decoded, not yet committed", lane, registry=registry)
         self.reasons = Counter("anhu_ingest_rejections_total", "Rejections by reason", ["reason"], registry=registry)
         self.waiting = Gauge("anhu_ingest_queue_messages", "Messages waiting in memory", lane, registry=registry)
-        self.lag = Gauge("anhu_ingest_lag_seconds", "Age of the newest committed batch", lane, registry=registry)
+        self.lag = Gauge(
+            "anhu_ingest_lag_seconds", "Age of the oldest message that is not committed", lane, registry=registry
+        )
         self.connected = Gauge("anhu_ingest_broker_connected", "1 while connected", lane, registry=registry)
         self.away = Counter(
             "anhu_ingest_database_away_total", "Commits that had to wait for the database", lane, registry=registry
@@ -45,6 +47,11 @@ class IngestMetrics:
             buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
         )  # fmt: skip
 
+        self.read = Histogram(
+            "anhu_ingest_read_seconds", "Time to decode and check a batch", lane, registry=registry,
+            buckets=(0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1),
+        )  # fmt: skip
+
     def lane(self, name: str) -> LaneMetrics:
         """The series of one lane."""
         return LaneMetrics(self, name)
@@ -54,6 +61,7 @@ class LaneMetrics:
     """The series of one lane, with the identity kept."""
 
     def __init__(self, parent: IngestMetrics, lane: str) -> None:
+        self.name = lane
         self._reasons = parent.reasons
         self._messages = parent.messages.labels(lane)
         self._ignored = parent.ignored.labels(lane)
@@ -68,6 +76,7 @@ class LaneMetrics:
         self._connected = parent.connected
         self._lane = lane
         self.database_away = parent.away.labels(lane)
+        self.read_seconds = parent.read.labels(lane)
         self.commit_seconds = parent.commit.labels(lane)
 
     @property

@@ -32,6 +32,9 @@ from ingest.seen import SeenBook
 STAGED_BATCHES = 20
 """So many batches go over the stage after a redelivery was met: more of the same is likely."""
 
+NOT_STORABLE = (psycopg.Error, ValueError, TypeError, ArithmeticError, RecursionError)
+"""The database's refusal of a value, and what is raised for one that cannot even be sent to it."""
+
 Take = Callable[[Transaction], Sequence[Interpreted]]
 
 
@@ -58,7 +61,7 @@ class Writer:
     def write(self, batch: Sequence[Interpreted], clean: CleanReadings = NO_READINGS) -> Counts:
         """Store a batch in one transaction.
 
-        Raises Unavailable when the database is away; psycopg.Error when a value cannot be stored.
+        Raises Unavailable when the database is away; one of NOT_STORABLE when a value cannot be stored.
         """
         return self.write_taken(lambda _: batch, clean)
 
@@ -108,6 +111,7 @@ class Writer:
         for one in batch:
             self._write_singles(tx, one, counts)
         self._write_foreign(tx, batch, counts)
+        _insert_rejections(tx, [(one, told) for one in batch for told in one.rejections], counts)
         rows = sorted_rows(clean, [reading for one in batch for reading in one.readings])
         if len(rows):
             self._write_readings(tx, rows, counts, staged=staged)
@@ -148,8 +152,8 @@ class Writer:
         """Whom gateways told of, and which of their states are news."""
         if not any(one.foreign_path is not None or one.changes is not None for one in batch):
             return
-        for one, due in self._foreign.write_sightings(tx, batch):
-            _insert_rejection(tx, one, due)
+        due = self._foreign.write_sightings(tx, batch)
+        _insert_rejections(tx, due, Counts())  # told once an hour, counted every time
         for one in batch:
             counts.rejected += sum(sighting.rejection is not None for sighting in one.sightings)
             if one.changes is not None:
@@ -182,9 +186,6 @@ class Writer:
                 result=one.answer.result,
             )
             _count(counts, stored=answered)
-        for rejection in one.rejections:
-            _insert_rejection(tx, one, rejection)
-            counts.rejected += 1
 
     def _write_status(self, tx: Transaction, one: Interpreted, counts: Counts) -> None:
         status, device = one.status, one.device
@@ -293,16 +294,20 @@ def _count(counts: Counts, *, stored: bool) -> None:
         counts.duplicate += 1
 
 
-def _insert_rejection(tx: Transaction, one: Interpreted, rejection: Rejection) -> None:
+def _insert_rejections(tx: Transaction, some: Sequence[tuple[Interpreted, Rejection]], counts: Counts) -> None:
+    """All in one statement: a flood of them must not hold up the readings of the same batch."""
+    if not some:
+        return
     tx.run(
-        "ingest.insert_rejection",
-        institution=one.institution_id,
-        site=rejection.site,
-        device=rejection.device,
-        topic=rejection.topic,
-        payload=rejection.payload,
-        payload_bytes=len(one.message.payload),
-        reason=rejection.reason,
-        detail=rejection.detail,
-        received=from_unix(one.message.received),
+        "ingest.insert_rejections",
+        institution=[one.institution_id for one, _ in some],
+        site=[told.site for _, told in some],
+        device=[told.device for _, told in some],
+        topic=[told.topic for _, told in some],
+        payload=[told.payload for _, told in some],
+        payload_bytes=[len(one.message.payload) for one, _ in some],
+        reason=[told.reason for _, told in some],
+        detail=[told.detail for _, told in some],
+        received=[from_unix(one.message.received) for one, _ in some],
     )
+    counts.rejected += len(some)

@@ -7,13 +7,13 @@ share nothing but the device registry, so an event never waits behind telemetry.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import queue
 import random
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-
-import psycopg
+from dataclasses import asdict, dataclass, replace
 
 from core import logging
 from core.clock import Clock
@@ -22,15 +22,17 @@ from core.readings import Flag
 from devices.registry import Directory
 from ingest.batch import Message, MessageQueue
 from ingest.columns import CleanReadings, ColumnReader
-from ingest.foreign import expand
-from ingest.interpret import Interpreted, interpret, rejection
+from ingest.interpret import Interpreted
 from ingest.metrics import LaneMetrics
-from ingest.persist import Counts, Writer
+from ingest.persist import NOT_STORABLE, Counts, Writer
+from ingest.understand import read_columns, set_aside, understand
 
 log = logging.get(__name__)
 
 RETRY_SECONDS_MIN = 0.1
 RETRY_SECONDS_MAX = 5.0
+REJECTIONS_TOLD_SECONDS = 1.0
+"""A flood of rejections is counted in full, and told in the log once in a while."""
 BATCH_BYTES_MAX = 1024 * 1024
 """A batch of packs holds many readings in few messages; so does its transaction end before it is too large."""
 
@@ -39,6 +41,8 @@ BATCH_BYTES_MAX = 1024 * 1024
 class Batch:
     """What one batch of messages came to."""
 
+    id: str
+    """Names it in the log."""
     messages: Sequence[Message]
     directory: Directory
     clean: CleanReadings
@@ -77,6 +81,17 @@ class Lane:
         self._linger_seconds = linger_seconds
         self._reader = ColumnReader()
         self._committing = False
+        self._numbers = itertools.count(1)
+        self._underway: deque[float] = deque()
+        self._told_at = float("-inf")
+        metrics.lag.set_function(self.lag_seconds)
+
+    def lag_seconds(self) -> float:
+        """Age of the oldest message that is here and not committed; 0 where there is none."""
+        with contextlib.suppress(IndexError):
+            return max(0.0, self._clock.time() - self._underway[0])
+        oldest = self._queue.oldest()
+        return 0.0 if oldest is None else max(0.0, self._clock.time() - oldest)
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop; what is not committed by then stays with the broker."""
@@ -133,9 +148,11 @@ class Lane:
 
     def _prepare(self, messages: Sequence[Message], stop: threading.Event) -> Batch | None:
         """Interpret, waiting while nobody can say which devices there are; None when told to stop before."""
+        self._underway.append(messages[0].received)
         while True:
             try:
-                return self.prepare(messages)
+                with self._metrics.read_seconds.time():
+                    return self.prepare(messages)
             except Unavailable as error:
                 log.warning("registry away, nothing is judged", error=str(error), waiting=len(self._queue))
             if stop.wait(RETRY_SECONDS_MIN * random.uniform(2.0, 6.0)):  # noqa: S311 -- jitter, not a secret
@@ -147,17 +164,17 @@ class Lane:
         Raises Unavailable where a device is not known and the registry cannot be asked whether it is new.
         """
         directory = self._directory()
-        clean, rest = self._reader.read(messages, directory)
-        singles = _interpret_all(rest, directory)
+        clean, rest = read_columns(self._reader, messages, directory)
+        singles = understand(rest, directory)
         _flag_replayed(singles, self._reader.replayed)
         unknown = any(r.reason in {"unknown_device", "unknown_site"} for one in singles for r in one.rejections)
         if unknown and self._refresh_directory():
             # Perhaps it was registered a moment ago: look once more before turning it away.
             directory = self._directory()
-            clean, rest = self._reader.read(messages, directory)
-            singles = _interpret_all(rest, directory)
+            clean, rest = read_columns(self._reader, messages, directory)
+            singles = understand(rest, directory)
             _flag_replayed(singles, self._reader.replayed)
-        batch = Batch(messages, directory, clean, singles)
+        batch = Batch(f"{self._metrics.name}-{next(self._numbers)}", messages, directory, clean, singles)
         self._metrics.received(batch.items, len(messages))
         return batch
 
@@ -166,9 +183,20 @@ class Lane:
         counts = self._commit(batch, stop)
         if counts is None:
             return False
-        self._metrics.settled(counts, batch.items, batch.singles)
         self._acknowledge(batch.messages)
+        self._metrics.settled(counts, batch.items, batch.singles)
+        self._underway.popleft()
+        self._tell(batch, counts)
         return True
+
+    def _tell(self, batch: Batch, counts: Counts) -> None:
+        told = {"batch": batch.id, "messages": len(batch.messages), **asdict(counts)}
+        if not counts.rejected:
+            log.debug("committed", **told)
+        elif (now := self._clock.monotonic()) - self._told_at >= REJECTIONS_TOLD_SECONDS:
+            self._told_at = now
+            reasons = sorted({one.reason for single in batch.singles for one in single.rejections})
+            log.warning("messages were rejected", **told, reasons=reasons)
 
     def _commit(self, batch: Batch, stop: threading.Event) -> Counts | None:
         """Write, waiting out an absent database; None when told to stop before it came back."""
@@ -179,39 +207,35 @@ class Lane:
                     return self._write(batch)
             except Unavailable as error:
                 self._metrics.database_away.inc()
-                log.warning("database away, nothing is acknowledged", error=str(error), waiting=len(self._queue))
+                log.warning(
+                    "database away, nothing is acknowledged",
+                    batch=batch.id, messages=len(batch.messages), error=str(error), waiting=len(self._queue),
+                )  # fmt: skip
             if stop.wait(delay * random.uniform(0.5, 1.0)):  # noqa: S311 -- jitter, not a secret
                 self._metrics.abandoned(batch.items)
                 return None
             delay = min(delay * 2, RETRY_SECONDS_MAX)
 
     def _write(self, batch: Batch) -> Counts:
-        """Write a batch; one that the database refuses is taken apart, message by message where need be."""
+        """Write a batch; one that cannot be stored is taken apart, message by message where need be."""
         try:
             return self._writer.write(batch.singles, batch.clean)
-        except psycopg.Error as error:
-            log.error("a batch was refused", messages=len(batch.messages), error=str(error).splitlines()[0])
-        return self._write_apart(_interpret_all(batch.messages, batch.directory))
+        except NOT_STORABLE as error:
+            log.error("a batch was refused", batch=batch.id, messages=len(batch.messages), error=repr(error)[:300])
+        return self._write_apart(understand(batch.messages, batch.directory), batch.directory)
 
-    def _write_apart(self, singles: Sequence[Interpreted]) -> Counts:
+    def _write_apart(self, singles: Sequence[Interpreted], directory: Directory) -> Counts:
         """Halve until the message at fault stands alone."""
         try:
             return self._writer.write(singles)
-        except psycopg.Error as error:
+        except NOT_STORABLE as error:
             if len(singles) == 1:
-                message = singles[0].message
-                alone = Interpreted(message, institution_id=singles[0].institution_id)
-                alone.rejections = [rejection(message, None, "not_storable", str(error).splitlines()[0])]
-                return self._writer.write([alone])
+                return self._writer.write([set_aside(singles[0].message, directory, "not_storable", error)])
         half = len(singles) // 2
-        first, second = self._write_apart(singles[:half]), self._write_apart(singles[half:])
+        first, second = self._write_apart(singles[:half], directory), self._write_apart(singles[half:], directory)
         return Counts(
             first.stored + second.stored, first.duplicate + second.duplicate, first.rejected + second.rejected
         )
-
-
-def _interpret_all(messages: Sequence[Message], directory: Directory) -> list[Interpreted]:
-    return expand([interpret(message, directory) for message in messages], directory)
 
 
 def _flag_replayed(singles: Sequence[Interpreted], replayed: set[int]) -> None:

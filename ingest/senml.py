@@ -6,7 +6,6 @@ such readings carry Flag.CLOCK, like every reading whose own device could not da
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import re
@@ -16,17 +15,16 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
 
-import cbor2
-
 from core.errors import Rejected
 from core.limits import INSTANTS_PER_MESSAGE_MAX, METRICS_PER_INSTANT_MAX
 from core.metrics import BY_CODE
 from core.readings import Reading
-from ingest import validate
+from ingest import cbor, validate
 from ingest.decode import Instant, Telemetry
 
 RELATIVE_BELOW: Final = 2.0**28
 VERSION_MAX: Final = 10
+NAME_CHARS_MAX: Final = 256
 RECORDS_MAX: Final = 4 * INSTANTS_PER_MESSAGE_MAX
 
 _LABELS: Final = {
@@ -124,27 +122,12 @@ def _from_json(payload: bytes) -> Any:
 
 
 def _from_cbor(payload: bytes) -> Any:
-    stream = io.BytesIO(payload)
-    try:
-        pack = cbor2.load(stream)
-    except Exception as error:
-        # cbor2 documents CBORDecodeError but lets others through on crafted input (MemoryError, RecursionError, …).
-        raise Rejected("not_cbor", f"{type(error).__name__}: {error}"[:200]) from error
-    if stream.read(1):
-        raise Rejected("not_cbor", "bytes after the end")
-    if not isinstance(pack, list):
-        return pack
-    return [_labelled(record) for record in pack]
+    return [_labelled(record) for record in cbor.load_records(payload)]
 
 
-def _labelled(record: Any) -> Any:
-    """Integer labels as the words of the JSON form; what has another type stays and is seen as unknown."""
-    if not isinstance(record, dict):
-        return record
-    return {
-        _LABELS.get(key, str(key)) if isinstance(key, int) and not isinstance(key, bool) else key: value
-        for key, value in record.items()
-    }
+def _labelled(record: dict[int | str, Any]) -> dict[str, Any]:
+    """Integer labels as the words of the JSON form; an unknown one is seen as such."""
+    return {_LABELS.get(key, str(key)) if isinstance(key, int) else key: value for key, value in record.items()}
 
 
 def _records(pack: list[dict[str, Any]], complaints: validate.Complaints) -> Iterator[tuple[str, float, Any]]:
@@ -264,4 +247,7 @@ def _number(value: Any, label: str) -> float:
 def _text(value: Any, label: str) -> str:
     if not isinstance(value, str):
         raise Rejected("wrong_type", f"{label} is text")
+    if len(value) > NAME_CHARS_MAX:
+        # A base name is put before the name of each of thousands of records.
+        raise Rejected("oversized", f"{label} has {len(value)} characters; {NAME_CHARS_MAX} are allowed")
     return value

@@ -27,10 +27,16 @@ class Address(NamedTuple):
 
 def parse_topic(topic: str) -> Address:
     """Take a topic apart. Raises Rejected("bad_topic")."""
-    match = _TOPIC.fullmatch(topic)
-    if match is None:
+    address = find_address(topic)
+    if address is None:
         raise Rejected("bad_topic", "expected anhu/v1/{site}/{device}/{channel}")
-    return Address(*match.groups())
+    return address
+
+
+def find_address(topic: str) -> Address | None:
+    """As `parse_topic`; None where the topic is not ours."""
+    match = _TOPIC.fullmatch(topic)
+    return Address(*match.groups()) if match else None
 
 
 def gateway_subscriptions() -> list[str]:

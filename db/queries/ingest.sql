@@ -90,10 +90,11 @@ ON CONFLICT (device_key) DO UPDATE SET
     last_seen = greatest(device_status.last_seen, excluded.last_seen),
     last_sample = greatest(device_status.last_sample, excluded.last_sample)
 
--- name: insert_rejection
+-- name: insert_rejections
 INSERT INTO rejections (institution_id, site, device, topic, payload, payload_bytes, reason, detail, received)
-VALUES (%(institution)s, %(site)s, %(device)s, %(topic)s, %(payload)s, %(payload_bytes)s, %(reason)s, %(detail)s,
-        %(received)s)
+SELECT * FROM unnest(
+    %(institution)s::uuid[], %(site)s::text[], %(device)s::text[], %(topic)s::text[], %(payload)s::bytea[],
+    %(payload_bytes)s::int[], %(reason)s::text[], %(detail)s::text[], %(received)s::timestamptz[])
 
 -- name: claim_clock_fault
 -- A message whose time was replaced has lost its natural key; its digest takes the place.
