@@ -22,6 +22,7 @@ from ingest.batch import MessageQueue
 from ingest.commander import send_waiting
 from ingest.directory import DirectoryKeeper
 from ingest.inbox import Inbox
+from ingest.latest import LatestWriter
 from ingest.metrics import IngestMetrics
 from ingest.mqtt import Subscriber
 from ingest.persist import Writer
@@ -131,6 +132,7 @@ class Ingester:
             clock=self._clock,
             size_max=size_max,
             linger_seconds=linger_seconds,
+            latest=None if suffix else LatestWriter(self._database_url, self._clock),
         )
         self._subscribers.append(subscriber)
         return [

@@ -43,7 +43,7 @@ class IngestMetrics:
             buckets=(1, 3, 10, 30, 100, 300, 1000, 3000),
         )  # fmt: skip
         self.commit = Histogram(
-            "anhu_ingest_commit_seconds", "Time to commit a batch", lane, registry=registry,
+            "anhu_ingest_commit_seconds", "Time to commit a batch or latest values", lane, registry=registry,
             buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
         )  # fmt: skip
 

@@ -25,10 +25,13 @@ from db.tenant import Transaction
 from devices import adapters, commands
 from ingest.columns import NO_READINGS, CleanReadings
 from ingest.interpret import Interpreted
+from ingest.latest import write_latest
 from ingest.persist_foreign import ForeignRows
 from ingest.rows import Rows, sorted_rows
 from ingest.seen import SeenBook
 
+LEAVE_LATEST_ROWS = 500
+"""Below it a transaction more costs more than it brings."""
 STAGED_BATCHES = 20
 """So many batches go over the stage after a redelivery was met: more of the same is likely."""
 
@@ -45,6 +48,8 @@ class Counts:
     stored: int = 0
     duplicate: int = 0
     rejected: int = 0
+    newest: Rows | None = None
+    """Latest values that were left to another connection; None where they are written."""
 
 
 class Writer:
@@ -58,34 +63,46 @@ class Writer:
         self._foreign = ForeignRows(clock)
         self._staged_batches = 0
 
-    def write(self, batch: Sequence[Interpreted], clean: CleanReadings = NO_READINGS) -> Counts:
-        """Store a batch in one transaction.
+    def write(
+        self, batch: Sequence[Interpreted], clean: CleanReadings = NO_READINGS, *, leave_latest: bool = False
+    ) -> Counts:
+        """Store a batch in one transaction; where it is large, all but its latest values if those may be left.
 
         Raises Unavailable when the database is away; one of NOT_STORABLE when a value cannot be stored.
         """
-        return self.write_taken(lambda _: batch, clean)
+        return self._write(lambda _: batch, clean, leave_latest=leave_latest)
 
-    def write_taken(self, take: Take, clean: CleanReadings = NO_READINGS) -> Counts:
+    def write_taken(self, take: Take) -> Counts:
         """Store what `take` takes out of the database, in the same transaction. Raises as `write` does."""
+        return self._write(take, NO_READINGS, leave_latest=False)
+
+    def _write(self, take: Take, clean: CleanReadings, *, leave_latest: bool) -> Counts:
         try:
             if self._staged_batches == 0:
                 try:
-                    return self._attempt(take, clean, staged=False)
+                    return self._attempt(take, clean, staged=False, leave_latest=leave_latest)
                 except psycopg.errors.UniqueViolation:
                     self._staged_batches = STAGED_BATCHES
-            counts = self._attempt(take, clean, staged=True)
+            counts = self._attempt(take, clean, staged=True, leave_latest=leave_latest)
         except psycopg.OperationalError as error:
             self.close()
             raise Unavailable(f"the database cannot be reached: {error}") from error
         self._staged_batches = STAGED_BATCHES if counts.duplicate else self._staged_batches - 1
         return counts
 
-    def _attempt(self, take: Take, clean: CleanReadings, *, staged: bool) -> Counts:
+    def _attempt(self, take: Take, clean: CleanReadings, *, staged: bool, leave_latest: bool) -> Counts:
         connection = self._ensure_connection()
         counts = Counts()
         with connection.transaction():
             tx = Transaction(connection)
-            noted = self._write_all(tx, take(tx), clean, counts, staged=staged)
+            rows, windows, noted = self._write_all(tx, take(tx), clean, counts, staged=staged)
+            if leave_latest and len(rows) >= LEAVE_LATEST_ROWS:
+                counts.newest = rows
+            elif len(rows):
+                write_latest(tx, rows.newest(), self._clock.time())
+            # The feed comes last: its number is a lock that lasts until the commit.
+            for columns in (windows, rows.columns):
+                feed.append(tx, columns, self._clock.now())
         self._seen.remember(*noted)
         return counts
 
@@ -104,10 +121,12 @@ class Writer:
 
     def _write_all(
         self, tx: Transaction, batch: Sequence[Interpreted], clean: CleanReadings, counts: Counts, *, staged: bool
-    ) -> tuple[list[int], float]:
-        """Everything of a batch; which devices were noted as heard, and when."""
+    ) -> tuple[Rows, feed.MotionColumns, tuple[list[int], float]]:
+        """A batch but for latest values and feed.
+
+        Its readings and motion windows; which devices were noted as heard, and when.
+        """
         batch = self._without_redelivered(tx, batch, counts)
-        now = self._clock.now()
         for one in batch:
             self._write_singles(tx, one, counts)
         self._write_foreign(tx, batch, counts)
@@ -117,12 +136,7 @@ class Writer:
             self._write_readings(tx, rows, counts, staged=staged)
         windows = self._write_windows(tx, batch, counts)
         noted = self._mark_seen(tx, batch, clean)
-        # The feed comes last: its number is a lock that lasts until the commit.
-        if windows is not None:
-            feed.append(tx, windows, now)
-        if len(rows):
-            feed.append(tx, rows.columns, now)
-        return noted
+        return rows, windows, noted
 
     def _without_redelivered(
         self, tx: Transaction, batch: Sequence[Interpreted], counts: Counts
@@ -216,17 +230,10 @@ class Writer:
             with cursor.copy(sql("ingest.copy_stage" if staged else "ingest.copy_readings")) as copy:
                 copy.write(rows.stream(received))
             stored = cursor.execute(sql("ingest.insert_staged")).rowcount if staged else len(rows)
-            newest = rows.newest()
-            with cursor.copy(sql("ingest.copy_latest")) as copy:
-                copy.write(newest.latest_stream(received))
-        if tx.run("ingest.update_latest") < len(newest):
-            tx.run("ingest.upsert_latest")
         counts.stored += stored
         counts.duplicate += len(rows) + rows.doubled - stored
 
-    def _write_windows(
-        self, tx: Transaction, batch: Sequence[Interpreted], counts: Counts
-    ) -> feed.MotionColumns | None:
+    def _write_windows(self, tx: Transaction, batch: Sequence[Interpreted], counts: Counts) -> feed.MotionColumns:
         new = []
         for one in batch:
             window = one.window
@@ -245,8 +252,6 @@ class Writer:
             _count(counts, stored=bool(stored))
             if stored:
                 new.append(window)
-        if not new:
-            return None
         n = len(new)
         return feed.MotionColumns(
             np.fromiter((w.device_key for w in new), np.int32, n), np.fromiter((w.t0 for w in new), np.float64, n)

@@ -13,7 +13,10 @@ import random
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import psycopg
 
 from core import logging
 from core.clock import Clock
@@ -23,11 +26,15 @@ from devices.registry import Directory
 from ingest.batch import Message, MessageQueue
 from ingest.columns import CleanReadings, ColumnReader
 from ingest.interpret import Interpreted
+from ingest.latest import LatestWriter
 from ingest.metrics import LaneMetrics
 from ingest.persist import NOT_STORABLE, Counts, Writer
+from ingest.rows import Rows
 from ingest.understand import read_columns, set_aside, understand
 
 log = logging.get(__name__)
+
+_T = TypeVar("_T")
 
 RETRY_SECONDS_MIN = 0.1
 RETRY_SECONDS_MAX = 5.0
@@ -69,6 +76,7 @@ class Lane:
         clock: Clock,
         size_max: int,
         linger_seconds: float,
+        latest: LatestWriter | None = None,
     ) -> None:
         self._queue = queue
         self._writer = writer
@@ -79,6 +87,7 @@ class Lane:
         self._clock = clock
         self._size_max = size_max
         self._linger_seconds = linger_seconds
+        self._latest = latest
         self._reader = ColumnReader()
         self._committing = False
         self._numbers = itertools.count(1)
@@ -122,15 +131,39 @@ class Lane:
         self._writer.close()
 
     def _finish_all(self, ready: queue.SimpleQueue[Batch], room: threading.Semaphore, stop: threading.Event) -> None:
+        """Commit one batch after another; one that left its latest values is settled beside the commit of the next."""
+        committed: queue.SimpleQueue[tuple[Batch, Counts] | None] = queue.SimpleQueue()
+        settling = threading.Thread(target=self._settle_all, args=(committed, stop), name="settle", daemon=True)
+        settling.start()
         while not (stop.is_set() and ready.empty()):
             with contextlib.suppress(queue.Empty):
                 batch = ready.get(timeout=0.2)
                 self._committing = True
                 room.release()
-                if not self.finish(batch, stop):
+                counts = self._commit(batch, stop, leave_latest=self._latest is not None)
+                if counts is None:
                     # Nothing after a batch that was given up may be acknowledged: brokers go by the order.
-                    return
+                    break
+                committed.put((batch, counts))
                 self._committing = False
+        committed.put(None)
+        settling.join()
+
+    def _settle_all(self, committed: queue.SimpleQueue[tuple[Batch, Counts] | None], stop: threading.Event) -> None:
+        """Acknowledge in the order of the commits, each once its latest values are written; until None comes."""
+        ended = False
+        while not ended:
+            some = [committed.get()]
+            while some[-1] is not None and not committed.empty():
+                some.append(committed.get())
+            ended = some[-1] is None
+            done = [one for one in some if one is not None]
+            if not self._write_latest([counts.newest for _, counts in done if counts.newest is not None], stop):
+                return
+            for batch, counts in done:
+                self._settle(batch, counts)
+        if self._latest is not None:
+            self._latest.close()
 
     def _take(self, *, hurry: bool = False) -> list[Message]:
         """The next batch; in a hurry, what is there: messages have gathered while another batch was committed."""
@@ -183,14 +216,20 @@ class Lane:
         counts = self._commit(batch, stop)
         if counts is None:
             return False
+        self._settle(batch, counts)
+        return True
+
+    def _settle(self, batch: Batch, counts: Counts) -> None:
         self._acknowledge(batch.messages)
         self._metrics.settled(counts, batch.items, batch.singles)
         self._underway.popleft()
         self._tell(batch, counts)
-        return True
 
     def _tell(self, batch: Batch, counts: Counts) -> None:
-        told = {"batch": batch.id, "messages": len(batch.messages), **asdict(counts)}
+        told = {
+            "batch": batch.id, "messages": len(batch.messages), "stored": counts.stored,
+            "duplicate": counts.duplicate, "rejected": counts.rejected,
+        }  # fmt: skip
         if not counts.rejected:
             log.debug("committed", **told)
         elif (now := self._clock.monotonic()) - self._told_at >= REJECTIONS_TOLD_SECONDS:
@@ -198,28 +237,50 @@ class Lane:
             reasons = sorted({one.reason for single in batch.singles for one in single.rejections})
             log.warning("messages were rejected", **told, reasons=reasons)
 
-    def _commit(self, batch: Batch, stop: threading.Event) -> Counts | None:
+    def _commit(self, batch: Batch, stop: threading.Event, *, leave_latest: bool = False) -> Counts | None:
         """Write, waiting out an absent database; None when told to stop before it came back."""
+        told = {"batch": batch.id, "messages": len(batch.messages)}
+        counts = self._insist(lambda: self._write(batch, leave_latest=leave_latest), stop, told)
+        if counts is None:
+            self._metrics.abandoned(batch.items)
+        return counts
+
+    def _write_latest(self, some: Sequence[Rows], stop: threading.Event) -> bool:
+        """Latest values of batches that are stored; False when told to stop before that was possible."""
+        latest = self._latest
+        if not some or latest is None:
+            return True
+
+        def write() -> bool:
+            try:
+                latest.write(some)
+            except psycopg.Error as error:
+                # The readings themselves are stored, and the next ones bring their latest values along.
+                log.error("latest values were refused", error=repr(error)[:300])
+            return True
+
+        return self._insist(write, stop, {"batches": len(some)}) is not None
+
+    def _insist(self, write: Callable[[], _T], stop: threading.Event, told: dict[str, Any]) -> _T | None:
+        """Write, again and again while the database is away; None when told to stop before it came back."""
         delay = RETRY_SECONDS_MIN
         while True:
             try:
                 with self._metrics.commit_seconds.time():
-                    return self._write(batch)
+                    return write()
             except Unavailable as error:
                 self._metrics.database_away.inc()
                 log.warning(
-                    "database away, nothing is acknowledged",
-                    batch=batch.id, messages=len(batch.messages), error=str(error), waiting=len(self._queue),
-                )  # fmt: skip
+                    "database away, nothing is acknowledged", **told, error=str(error), waiting=len(self._queue)
+                )
             if stop.wait(delay * random.uniform(0.5, 1.0)):  # noqa: S311 -- jitter, not a secret
-                self._metrics.abandoned(batch.items)
                 return None
             delay = min(delay * 2, RETRY_SECONDS_MAX)
 
-    def _write(self, batch: Batch) -> Counts:
+    def _write(self, batch: Batch, *, leave_latest: bool) -> Counts:
         """Write a batch; one that cannot be stored is taken apart, message by message where need be."""
         try:
-            return self._writer.write(batch.singles, batch.clean)
+            return self._writer.write(batch.singles, batch.clean, leave_latest=leave_latest)
         except NOT_STORABLE as error:
             log.error("a batch was refused", batch=batch.id, messages=len(batch.messages), error=repr(error)[:300])
         return self._write_apart(understand(batch.messages, batch.directory), batch.directory)

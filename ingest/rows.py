@@ -50,6 +50,21 @@ class Rows:
         return Rows(picked, self.flags[index], doubled)
 
 
+def newest_of(some: Sequence[Rows]) -> Rows:
+    """The newest of each (device, metric) in any of them."""
+    if len(some) == 1:
+        return some[0].newest()
+    each = [rows.columns for rows in some]
+    columns = feed.ReadingColumns(
+        np.concatenate([c.device_key for c in each]),
+        np.concatenate([c.metric for c in each]),
+        np.concatenate([c.time for c in each]),
+        np.concatenate([c.value for c in each]),
+    )
+    order = np.lexsort((columns.time, columns.metric, columns.device_key))
+    return Rows(columns, np.concatenate([rows.flags for rows in some]))._at(order).newest()
+
+
 def sorted_rows(clean: CleanReadings, others: Sequence[Reading] = ()) -> Rows:
     """Both kinds together. Of several under one key the first stays, as the database would have it."""
     n = len(others)

@@ -94,7 +94,7 @@ labels = st.integers(-24, 23) | st.text(max_size=40)
 
 
 @given(st.lists(st.dictionaries(labels, plain, max_size=5), max_size=30), st.booleans())
-def test_records_are_read_as_the_library_reads_them(records: list[dict[Any, Any]], open_ended: bool) -> None:  # noqa: FBT001
+def test_records_are_read_as_the_library_reads_them(records: list[dict[Any, Any]], open_ended: bool) -> None:
     assert cbor.load_records(cbor2.dumps(records, indefinite_containers=open_ended)) == records
 
 

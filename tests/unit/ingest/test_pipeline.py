@@ -34,7 +34,10 @@ class Recorder(Writer):
         self.tried = threading.Event()
         self.values: list[float] = []
 
-    def write(self, batch: Sequence[Interpreted], clean: CleanReadings = NO_READINGS) -> Counts:
+    def write(
+        self, batch: Sequence[Interpreted], clean: CleanReadings = NO_READINGS, *, leave_latest: bool = False
+    ) -> Counts:
+        del leave_latest
         self.tried.set()
         if self.away.is_set():
             raise Unavailable("away")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.readings import Reading
 from ingest.columns import NO_READINGS
-from ingest.rows import Rows, sorted_rows
+from ingest.rows import Rows, newest_of, sorted_rows
 
 readings = st.lists(
     st.builds(
@@ -51,3 +52,15 @@ def test_two_times_that_the_database_cannot_tell_apart_are_one_key() -> None:
     t = 1_764_000_000.0
     rows = sorted_rows(NO_READINGS, [Reading(1, 1, t, 70.0), Reading(1, 1, t + 2e-7, 71.0)])
     assert (len(rows), rows.doubled) == (1, 1)
+
+
+@given(st.lists(readings, min_size=1, max_size=4))
+def test_newest_of_several_batches(batches: list[list[Reading]]) -> None:
+    found = newest_of([sorted_rows(NO_READINGS, some) for some in batches])
+    best: dict[tuple[int, int], float] = {}
+    for one in (one for some in batches for one in some):
+        key = (one.device_key, one.metric)
+        best[key] = max(one.time, best.get(key, one.time))
+    c = found.columns
+    assert list(zip(c.device_key.tolist(), c.metric.tolist(), strict=True)) == sorted(best)
+    assert c.time.tolist() == pytest.approx([best[key] for key in sorted(best)], abs=1e-6)
