@@ -35,6 +35,7 @@ WINDOW_MESSAGES = 200
 SAY_EVERY_SECONDS = 0.1
 PRESS_EVERY = 10
 SETTLE_SECONDS_MAX = 60.0
+SCRAPES_MAX = 50
 LARGE_BYTES = 1024 * 1024 - 256
 """The broker takes packets of 1 MiB; topic and header are in it."""
 LANES = ("events", "telemetry", "gateways")
@@ -191,7 +192,21 @@ def phases(rig: Rig, scale: float) -> Iterator[tuple[str, Iterable[Publication]]
 
 
 def counts(port: int) -> dict[str, float]:
-    """What ingest counts, over its lanes."""
+    """What ingest counts, over its lanes; read again while a batch was being settled between two numbers."""
+    for _ in range(SCRAPES_MAX):
+        found = _counts(port)
+        if identity(found):
+            break
+    return found
+
+
+def identity(found: dict[str, float]) -> bool:
+    """Whether received = stored + duplicate + rejected + in flight."""
+    settled = sum(found[f"{name}_total"] for name in ("stored", "duplicate", "rejected"))
+    return found["received_total"] == settled + found["in_flight"]
+
+
+def _counts(port: int) -> dict[str, float]:
     found = series(port)
     names = ("messages_total", "received_total", "stored_total", "duplicate_total", "rejected_total", "in_flight",
              "queue_messages")  # fmt: skip
@@ -228,7 +243,7 @@ class Watch:
                 "seconds": round(until - since, 1),
                 "acknowledged": acknowledged,
                 **{key: grown[key] for key in ("messages", "received", "stored", "duplicate", "rejected")},
-                "in_flight": int(after["in_flight"]),
+                "identity_holds": identity(before) and identity(after),
                 "rss_mib": rss_mib(self._role.pid),
                 "neighbour": self._neighbour.spans(since, until),
             }
@@ -256,8 +271,7 @@ def run(rig: Rig, *, scale: float, flood_seconds: float) -> dict[str, Any]:
         total = counts(port)
         figures = {
             "phases": watch.done,
-            "identity_holds": total["received_total"]
-            == sum(total[f"{k}_total"] for k in ("stored", "duplicate", "rejected")) + total["in_flight"],
+            "identity_holds": identity(total) and all(phase["identity_holds"] for phase in watch.done),
             "neighbour_missing": sum(phase["neighbour"]["missing"] for phase in watch.done),
             "topics_refused_by_broker": refused,
             "topics": len(bombs.topics(rig.site)),
@@ -279,6 +293,9 @@ def _flood(rig: Rig, seconds: float) -> int:
     stream = Stream(rig.site, 1, int(rig.clock.time() * 1000) - 86_400_000)
     with load(rig, stream) as (progress, _):
         progress.allowed.value = 2**40
+        begun = time.monotonic()
+        while not progress.acknowledged.value and time.monotonic() - begun < SETTLE_SECONDS_MAX:
+            time.sleep(0.05)
         time.sleep(seconds)
         progress.allowed.value = 0
     return int(progress.acknowledged.value)

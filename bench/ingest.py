@@ -1,7 +1,8 @@
 """`anhu bench ingest`: parts and seconds enter, throughput beside the machine's own ceilings leaves.
 
 Three phases on the same broker, database and messages: a bare paho subscriber that only counts (before and after);
-bare staged COPY of the same rows; the whole path, everything on. What came out of it is counted in the database at the end.
+bare staged COPY of the same rows; the whole path, everything on. What came out of it is counted in the database at
+the end.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def assert_nothing_lost_nothing_doubled(figures: dict[str, Any]) -> None:
 
 
 @pytest.mark.mosquitto
-def test_pain_2_and_12_kills_of_every_part_lose_nothing_and_double_nothing() -> None:
+def test_pain_02_and_12_kills_of_every_part_lose_nothing_and_double_nothing() -> None:
     try:
         find_mosquitto()
     except Misconfigured as error:
@@ -41,7 +41,7 @@ def test_pain_2_and_12_kills_of_every_part_lose_nothing_and_double_nothing() -> 
     assert figures["kills"] >= 2
 
 
-def test_kills_of_ingest_and_database_on_the_built_in_broker() -> None:
+def test_pain_02_kills_of_ingest_and_database_on_the_built_in_broker() -> None:
     figures = chaos("--seed", "4", "--seconds", "9", "--rate", "20", "--broker", "rumqttd")
     assert_nothing_lost_nothing_doubled(figures)
     assert figures["kills"] >= 1

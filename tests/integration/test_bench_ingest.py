@@ -15,7 +15,7 @@ CONTRACT = {
 
 
 @pytest.mark.parametrize("pack", [1, 20])
-def test_bench_ingest_loses_nothing_and_doubles_nothing(pack: int) -> None:
+def test_pain_12_bench_ingest_loses_nothing_and_doubles_nothing(pack: int) -> None:
     command = [sys.executable, "-m", "cli", "bench", "ingest", "--seconds", "1", "--json", "--pack", str(pack)]
     done = subprocess.run([*command, "--devices", "50"], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
@@ -24,4 +24,5 @@ def test_bench_ingest_loses_nothing_and_doubles_nothing(pack: int) -> None:
     assert (figures["lost"], figures["duplicated"], figures["foreign"], figures["rejected"]) == (0, 0, 0, 0)
     assert figures["stored_readings"] == figures["expected_readings"] > 0
     assert figures["identity_holds"]
+    assert 0 < figures["rss_mib_start"] <= figures["rss_mib_max"] >= figures["rss_mib_end"]
     assert figures["readings_per_s"] > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -81,7 +82,7 @@ def wait_until_it_listens(device: Device, url: str) -> None:
     until(look, "the first status")
 
 
-def test_pain_1_two_thousand_messages_survive_kill_9_exactly_once(
+def test_pain_01_two_thousand_messages_survive_kill_9_exactly_once(
     ingest: Role, device: Device, database_url: str
 ) -> None:
     ingest.start()
@@ -101,7 +102,7 @@ def test_pain_1_two_thousand_messages_survive_kill_9_exactly_once(
     assert count(database_url, "SELECT count(*) FROM rejections") == 0
 
 
-def test_bad_input_of_every_kind_is_one_rejection_and_hurts_no_neighbour(
+def test_pain_05_bad_input_of_every_kind_is_one_rejection_and_hurts_no_neighbour(
     ingest: Role, device: Device, database_url: str
 ) -> None:
     ingest.start()
@@ -140,7 +141,7 @@ def test_events_have_their_own_way_and_come_once(ingest: Role, device: Device, d
     until(lambda: count(database_url, "SELECT count(*) FROM events") == 2, "two presses")
 
 
-def test_pain_6_a_restart_of_ingest_keeps_its_session(ingest: Role, device: Device, database_url: str) -> None:
+def test_pain_06_a_restart_of_ingest_keeps_its_session(ingest: Role, device: Device, database_url: str) -> None:
     ingest.start()
     wait_until_it_listens(device, database_url)
     assert ingest.stop() == 0
@@ -153,7 +154,7 @@ def test_pain_6_a_restart_of_ingest_keeps_its_session(ingest: Role, device: Devi
     assert '"session_kept": true' in ingest.log()
 
 
-def test_pain_4_and_8_the_database_goes_and_comes_back(
+def test_pain_04_and_08_the_database_goes_and_comes_back(
     ingest: Role, device: Device, database_url: str, server_url: str
 ) -> None:
     ingest.start()
@@ -169,3 +170,88 @@ def test_pain_4_and_8_the_database_goes_and_comes_back(
         admin.execute(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS true')
     device.settle()
     until(lambda: stored(database_url) == 300, "everything, without a restart", seconds=30)
+
+
+def hold(server_url: str, database_url: str, *, away: bool) -> None:
+    """Take the test's database away from everybody, or give it back."""
+    name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS {not away}')
+        if away:
+            admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+
+
+def test_pain_03_what_was_read_but_not_committed_comes_again_after_kill_9(
+    ingest: Role, device: Device, database_url: str, server_url: str
+) -> None:
+    ingest.start()
+    wait_until_it_listens(device, database_url)
+    hold(server_url, database_url, away=True)
+    try:
+        now = SystemClock().time()
+        for number in range(80):
+            device.say("telemetry", {"t": now - number, "m": {"spo2": 96}})
+            device.say("event", {"id": f"e{number}", "t": now, "type": "test"})
+        until(lambda: ingest.log().count("nothing is acknowledged") >= 2, "both lanes holding what they cannot store")
+        device.settle()
+        ingest.kill()
+    finally:
+        hold(server_url, database_url, away=False)
+    ingest.start()
+    until(lambda: stored(database_url) == 80, "every reading", seconds=30)
+    until(lambda: count(database_url, "SELECT count(*) FROM events") == 80, "every event")
+
+
+def test_pain_06_a_broker_that_forgot_everything_is_subscribed_to_again(
+    ingest: Role, device: Device, database_url: str, running_broker: RunningBroker, tmp_path: Path
+) -> None:
+    ingest.start()
+    wait_until_it_listens(device, database_url)
+    running_broker.broker.stop()
+    (tmp_path / "broker" / "mosquitto.db").unlink(missing_ok=True)
+    running_broker.broker.start(running_broker.users)
+    until(lambda: ingest.log().count('"session_kept": false') >= 6, "all lanes on new sessions", seconds=60)
+
+    def look() -> bool:
+        device.say("telemetry", {"t": SystemClock().time(), "m": {"spo2": 97}})
+        device.say("event", {"id": "again", "t": SystemClock().time(), "type": "test"})
+        return stored(database_url) > 0 and count(database_url, "SELECT count(*) FROM events") == 1
+
+    until(look, "a reading and an event on the new session", seconds=30)
+
+
+def test_pain_10_no_press_is_stranded_on_a_replica_that_hangs(
+    running_broker: RunningBroker, device: Device, database_url: str, tmp_path: Path
+) -> None:
+    """Every replica hears every press; a shared subscription would hand each second one to the dead."""
+    replicas = [
+        Role(
+            "ingest",
+            {
+                "ANHU_DATABASE_URL": database_url,
+                "ANHU_MQTT_URL": running_broker.url,
+                "ANHU_MQTT_CLIENT_ID": f"ingest-{number}",
+            },
+            tmp_path / f"ingest-{number}.log",
+        )
+        for number in range(2)
+    ]
+    try:
+        for replica in replicas:
+            replica.start()
+        for replica in replicas:
+            until(lambda: replica.log().count("connected to the broker") >= 3, "its sessions", seconds=30)  # noqa: B023
+        wait_until_it_listens(device, database_url)
+        replicas[0].freeze()
+        for number in range(20):
+            device.say("event", {"id": f"press-{number}", "t": SystemClock().time(), "type": "sos"})
+        device.settle()
+        until(lambda: count(database_url, "SELECT count(*) FROM events") == 20, "every press, while one hangs")
+        replicas[0].thaw()
+        device.say("event", {"id": "last", "t": SystemClock().time(), "type": "sos"})
+        until(lambda: count(database_url, "SELECT count(*) FROM events") == 21, "the last press")
+        SystemClock().sleep(1.0)
+        assert count(database_url, "SELECT count(*) FROM events") == 21, "heard twice, stored once"
+    finally:
+        for replica in replicas:
+            replica.stop()

@@ -10,8 +10,10 @@ from typing import Any
 import psycopg
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from core.clock import ManualClock
+from core.errors import Unavailable
 from core.readings import Flag
 from db import feed
 from db.pool import DbRole, Pool
@@ -19,9 +21,12 @@ from db.tenant import service_transaction
 from devices.registry import Directory, load_directory
 from ingest.batch import Message, MessageQueue
 from ingest.interpret import interpret
+from ingest.latest import LatestWriter
 from ingest.metrics import IngestMetrics
 from ingest.persist import Writer
 from ingest.pipeline import Lane
+from ingest.rows import Rows
+from tests.fixtures.processes import until
 from tests.fixtures.world import World
 
 
@@ -72,7 +77,7 @@ def bench(database_url: str, world: World, make_pool_for: Callable[[DbRole], Poo
     return Bench(database_url, make_pool_for("ingest"), clock)
 
 
-def test_readings_land_once_however_often_they_come(bench: Bench) -> None:
+def test_pain_13_readings_land_once_however_often_they_come(bench: Bench) -> None:
     payload = {"t": bench.clock.time(), "seq": 1, "m": {"heart_rate": 72, "spo2": 97}}
     bench.send(bench.message(payload), bench.message(payload))
     bench.send(bench.message(payload))
@@ -82,7 +87,7 @@ def test_readings_land_once_however_often_they_come(bench: Bench) -> None:
     assert bench.counter("duplicate_total") == 4
 
 
-def test_pain_7_received_is_stored_duplicate_rejected_and_in_flight(bench: Bench) -> None:
+def test_pain_07_received_is_stored_duplicate_rejected_and_in_flight(bench: Bench) -> None:
     now = bench.clock.time()
     bench.send(
         bench.message({"t": now, "m": {"heart_rate": 72, "mood": 3}}),
@@ -204,7 +209,7 @@ def test_pain_11_a_message_the_database_refuses_is_set_aside_and_its_neighbours_
     assert bench.counter("received_total") == 10
 
 
-def test_pain_4_without_a_database_nothing_is_acknowledged_and_work_resumes_by_itself(
+def test_pain_04_without_a_database_nothing_is_acknowledged_and_work_resumes_by_itself(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good_url = bench.writer._url
@@ -254,3 +259,94 @@ def test_another_institutions_device_id_is_not_reached(bench: Bench) -> None:
     bench.send(Message("anhu/v1/site-b/band-a1/telemetry", b'{"m":{"spo2":97}}', 1, 1, bench.clock.time(), 1))
     assert bench.rows("SELECT reason FROM rejections") == [("wrong_site",)]
     assert bench.rows("SELECT count(*) FROM readings") == [(0,)]
+
+
+def test_pain_05_a_value_that_cannot_even_be_sent_is_set_aside(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a character: JSON may name it, and the driver refuses to send it."""
+    monkeypatch.setattr("ingest.interpret.storable", lambda text: text)
+    now = bench.clock.time()
+    good = [bench.message({"t": now - k, "m": {"spo2": 97}}) for k in range(3)]
+    bench.send(good[0], bench.message(b'{"m":{"\\ud800":1}}'), *good[1:])
+    assert bench.rows("SELECT count(*) FROM readings") == [(3,)]
+    assert bench.rows("SELECT reason, device FROM rejections") == [("not_storable", "band-a1")]
+    assert len(bench.acked) == 4
+    assert bench.counter("received_total") == bench.counter("stored_total") + bench.counter("rejected_total") == 4
+
+
+class Balky(LatestWriter):
+    """Finds the database away as long as `away` is set."""
+
+    away = threading.Event()
+    tried = threading.Event()
+
+    def write(self, some: Sequence[Rows]) -> None:
+        self.tried.set()
+        if self.away.is_set():
+            raise Unavailable("away")
+        super().write(some)
+
+
+def test_pain_15_latest_values_written_beside_the_series_are_right(bench: Bench, world: World) -> None:
+    now = bench.clock.time()
+
+    def pack(end: float, value: float) -> Message:
+        metrics = ("heart_rate", "spo2", "humidity", "steps", "weight")
+        return bench.message({"s": [{"t": end - k, "m": dict.fromkeys(metrics, value)} for k in range(150)]})
+
+    queue = MessageQueue(bench.clock, messages_max=100, bytes_max=10**7)
+    latest = Balky(bench.url, bench.clock)
+    latest.away.set()
+    lane = Lane(
+        queue,
+        bench.writer,
+        directory=lambda: bench.directory,
+        refresh_directory=lambda: False,
+        acknowledge=lambda messages: bench.acked.extend(m.mid for m in messages),
+        metrics=IngestMetrics(CollectorRegistry()).lane("beside"),
+        clock=bench.clock,
+        size_max=1,
+        linger_seconds=0,
+        latest=latest,
+    )
+    sent = [pack(now, 90), pack(now - 1000, 70), pack(now - 2000, 80)]
+    queue.put_many(sent)
+    stop = threading.Event()
+    worker = threading.Thread(target=lane.run_overlapped, args=(stop,))
+    worker.start()
+    try:
+        until(lambda: bench.rows("SELECT count(*) FROM readings") == [(3 * 750,)], "the series")
+        assert latest.tried.wait(5)
+        assert bench.acked == [], "acknowledged when both are committed, not sooner"
+        assert lane.lag_seconds() == 0.0, "the clock stands"
+        bench.clock.advance(7)
+        assert lane.lag_seconds() == pytest.approx(7)
+        latest.away.clear()
+        until(lambda: len(bench.acked) == 3, "the acknowledgements")
+    finally:
+        latest.away.clear()
+        stop.set()
+        worker.join()
+    assert bench.acked == [one.mid for one in sent]
+    assert lane.lag_seconds() == 0.0
+    found = bench.rows("SELECT DISTINCT value, count(*) FROM latest WHERE device_key = %s GROUP BY value",
+                       world.a.devices[0].key)  # fmt: skip
+    assert found == [(90.0, 5)]
+
+
+def test_every_stage_has_its_figures_and_its_batch_in_the_log(bench: Bench) -> None:
+    with capture_logs() as told:
+        bench.send(bench.message({"t": bench.clock.time(), "m": {"spo2": 97, "mood": 1}}))
+        bench.send(bench.message(b"{"))
+    rejected = [line for line in told if line["event"] == "messages were rejected"]
+    assert [(line["batch"], line["rejected"], line["reasons"]) for line in rejected] == [
+        ("test-1", 1, ["unknown_metric"])
+    ], "the next within a second is counted, not told"
+    assert bench.counter("messages_total") == bench.counter("batch_messages_sum") == 2
+    for stage in ("read_seconds", "commit_seconds"):
+        assert bench.counter(f"{stage}_count") == 2
+        assert bench.counter(f"{stage}_sum") > 0
+    for name in ("lag_seconds", "queue_messages", "in_flight"):
+        assert bench.registry.get_sample_value(f"anhu_ingest_{name}", {"lane": "test"}) == 0
+    reasons = {r: bench.registry.get_sample_value("anhu_ingest_rejections_total", {"reason": r})
+               for r in ("unknown_metric", "not_json")}  # fmt: skip
+    assert reasons == {"unknown_metric": 1, "not_json": 1}

@@ -97,7 +97,7 @@ def test_what_follows_long_after_plays_no_part() -> None:
     assert stream(samples, 20.0)[1][0] == pytest.approx(stream(longer, 20.0)[1][0])
 
 
-def test_a_late_window_finds_its_place() -> None:
+def test_pain_16_a_late_window_finds_its_place() -> None:
     samples = fall_signal(RNG(3), 20.0)
     windows = [(T0 + i / 20, samples[i : i + 40]) for i in range(0, len(samples), 40)]
     windows[2], windows[3], windows[4] = windows[4], windows[2], windows[3]

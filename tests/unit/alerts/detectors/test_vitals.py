@@ -198,7 +198,7 @@ def test_a_device_clock_set_back_does_not_make_it_deaf() -> None:
     assert [f.severity for f in findings] == [Severity.CRITICAL]
 
 
-def test_a_late_reading_among_the_newest_three_takes_its_place() -> None:
+def test_pain_16_a_late_reading_among_the_newest_three_takes_its_place() -> None:
     in_order, late = VitalsDetector(), VitalsDetector()
     rows = [(1, HEART_RATE, T0 + 60 * i, v) for i, v in enumerate([70, 140, 70, 140])]
     for row in rows:
