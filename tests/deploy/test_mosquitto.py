@@ -204,7 +204,7 @@ def test_pain_26_a_client_id_takes_nobody_s_session(broker: ProductionBroker) ->
         peer.close()
 
 
-def test_pain_6_what_is_queued_for_ingest_outlives_a_restart(broker: ProductionBroker) -> None:
+def test_pain_06_what_is_queued_for_ingest_outlives_a_restart(broker: ProductionBroker) -> None:
     """The session belongs to a stable name; after the broker's restart everything comes, in order."""
     broker.start(USERS)
     ingest = Peer(broker, SERVICE, name="anhu-ingest-0", keep=True)
@@ -222,7 +222,7 @@ def test_pain_6_what_is_queued_for_ingest_outlives_a_restart(broker: ProductionB
     again.close()
 
 
-def test_pain_9_a_full_queue_is_seen(broker: ProductionBroker) -> None:
+def test_pain_09_a_full_queue_is_seen(broker: ProductionBroker) -> None:
     """Beyond its bound the broker drops what it acknowledged; its own figure says so to the keeper."""
     text = broker.configuration.read_text()
     assert "max_queued_messages 1000000" in text

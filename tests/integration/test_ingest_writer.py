@@ -160,7 +160,7 @@ def test_motion_windows_are_stored_once_and_fed_on(bench: Bench) -> None:
     assert bench.rows("SELECT kind, rows FROM feed") == [(feed.MOTION, 1)]
 
 
-def test_status_follows_the_device_and_its_last_will(bench: Bench, world: World) -> None:
+def test_pain_23_status_follows_the_device_and_its_last_will(bench: Bench, world: World) -> None:
     now = bench.clock.time()
 
     def online() -> Any:
