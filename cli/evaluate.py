@@ -152,15 +152,25 @@ def _trial(row: dict[str, str], acc: np.ndarray[Any, Any], where: str) -> Trial:
     if not row["trial_id"]:
         raise BadInput(f"{where}: trial_id is empty")
     try:
-        hz, start, n = float(row["fs_hz"]), int(row["acc_start"]), int(row["acc_n"])
+        hz = float(row["fs_hz"])
     except ValueError as error:
-        raise BadInput(f"{where}: {error}") from error
+        raise BadInput(f"{where}: fs_hz must be a number, got {row['fs_hz']!r}") from error
+    start, n = (_whole(row[name], name, where) for name in ("acc_start", "acc_n"))
     if not (math.isfinite(hz) and hz > 0):
         raise BadInput(f"{where}: fs_hz must be above 0, got {row['fs_hz']}")
     if start < 0 or n < 1 or start + n > len(acc):
         raise BadInput(f"{where}: rows {start} to {start + n - 1} do not lie in acc_mg, which has {len(acc)}")
     samples = acc[start : start + n].astype(np.float32) / np.float32(1000)
+    if not np.isfinite(samples).all():
+        raise BadInput(f"{where}: acc_mg holds values that are no finite numbers in rows {start} to {start + n - 1}")
     return Trial(row["trial_id"], hz, row["position"], samples)
+
+
+def _whole(text: str, name: str, where: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise BadInput(f"{where}: {name} must be a whole number, got {text!r}") from error
 
 
 def _write(target: Path, rows: list[tuple[str, Verdict]]) -> None:

@@ -67,7 +67,9 @@ def test_one_row_a_trial_in_the_order_given(tmp_path: Path) -> None:
         ([["a", "0", "wrist", "0", "280"]], "fs_hz"),
         ([["a", "nan", "wrist", "0", "280"]], "fs_hz"),
         ([["a", "1000", "wrist", "0", "280"]], "1000"),
-        ([["a", "x", "wrist", "0", "280"]], "row 2"),
+        ([["a", "x", "wrist", "0", "280"]], "row 2: fs_hz must be a number, got 'x'"),
+        ([["a", "20", "wrist", "0.5", "280"]], "row 2: acc_start must be a whole number, got '0.5'"),
+        ([["a", "20", "wrist", "0", ""]], "row 2: acc_n must be a whole number, got ''"),
         ([["a", "20", "wrist", "0", "281"]], "do not lie in acc_mg"),
         ([["a", "20", "wrist", "-1", "5"]], "do not lie in acc_mg"),
         ([["a", "20", "wrist", "0", "0"]], "do not lie in acc_mg"),
@@ -83,6 +85,35 @@ def test_bad_rows_end_it_with_a_clear_message(tmp_path: Path, rows: list[list[st
     assert not (tmp_path / "out.csv").exists()
 
 
+@pytest.mark.parametrize("hz", [10.0, 12.5, 20.0, 50.0, 99.7, 200.0])
+@pytest.mark.parametrize("position", ["wrist", "waist", "", "ankle", "手腕"])
+def test_a_second_is_judged_at_every_rate_and_position(tmp_path: Path, hz: float, position: str) -> None:
+    rest = np.tile(np.array([0, 0, 1000], np.int16), (round(hz), 1))
+    blow = rest.copy()
+    blow[round(hz * 0.5)] *= 4
+    rows = [
+        ["rest", f"{hz}", position, "0", f"{len(rest)}"],
+        ["blow", f"{hz}", position, f"{len(rest)}", f"{len(rest)}"],
+    ]
+    write(tmp_path, rows, np.concatenate([rest, blow]))
+    result = evaluate(tmp_path, tmp_path / "out.csv")
+    assert result.exit_code == 0, result.output
+    still, struck = read(tmp_path / "out.csv")
+    assert (still["fall"], still["t_fall"], float(still["score"])) == ("0", "", 0.0)
+    assert 0 < float(struck["score"]) < 1
+    assert (struck["fall"] == "1") == (struck["t_fall"] != "") == (float(struck["score"]) >= 0.5)
+
+
+def test_the_length_of_a_trial_plays_no_part(tmp_path: Path) -> None:
+    """What a stream holds more than 4 s after its impacts changes nothing, be it seconds or minutes."""
+    fall = milli(fall_signal(np.random.default_rng(1), 50.0))
+    longer = np.concatenate([fall, np.repeat(fall[-1:], 50 * 120, 0)])
+    write(tmp_path, [["s", "50", "wrist", "0", f"{len(fall)}"], ["l", "50", "wrist", "0", f"{len(longer)}"]], longer)
+    assert evaluate(tmp_path, tmp_path / "out.csv").exit_code == 0
+    short, long = read(tmp_path / "out.csv")
+    assert (short["fall"], short["t_fall"], short["score"]) == (long["fall"], long["t_fall"], long["score"])
+
+
 def test_bad_files_end_it_with_a_clear_message(tmp_path: Path) -> None:
     output = tmp_path / "out.csv"
     assert "is missing" in evaluate(tmp_path, output).output
@@ -90,6 +121,8 @@ def test_bad_files_end_it_with_a_clear_message(tmp_path: Path) -> None:
     assert "position" in evaluate(tmp_path, output).output
     write(tmp_path, [GOOD], np.zeros((280, 2), np.int16))
     assert "shape" in evaluate(tmp_path, output).output
+    write(tmp_path, [GOOD], np.full((280, 3), np.nan))
+    assert "row 2: acc_mg holds values that are no finite numbers" in evaluate(tmp_path, output).output
     (tmp_path / "signals.npz").write_bytes(b"no archive")
     assert "not an archive" in evaluate(tmp_path, output).output
     write(tmp_path, [GOOD])
