@@ -69,6 +69,7 @@ class Directory:
     clinical: list[dict[str, Any]] = field(default_factory=list)
     sensor_times: list[dict[str, Any]] = field(default_factory=list)
     """Rows of `alerts.sensor_times`: when each supervised sensor was last heard."""
+    sensitivities: list[dict[str, Any]] = field(default_factory=list)
 
     def position(self, device_key: int) -> str:
         """Where a device is worn, as far as anyone has said."""
@@ -84,4 +85,5 @@ def load(tx: Transaction, clock: Clock) -> Directory:
     limits_set = tx.all("alerts.vital_limits", now=clock.now())
     times = tx.all("alerts.sensor_times", now=clock.now(), metrics=SUPERVISED_METRICS)
     clinical = tx.all("clinical.current_of_all", now=clock.now())
-    return Directory(devices, bindings, limits_set, clinical, times)
+    learned = tx.all("restraint.sensitivities")
+    return Directory(devices, bindings, limits_set, clinical, times, learned)

@@ -13,12 +13,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import psycopg
 
-from alerts import checkpoint, directory, metrics, service, suppression
+from alerts import checkpoint, directory, metrics, restraint, service, suppression
 from alerts.detectors.base import Batch, Detector, Finding
 from alerts.detectors.baseline import PersonalBaseline
 from alerts.detectors.drift import DailyDrift
@@ -267,6 +268,7 @@ class Follower:
         if self._clock.monotonic() < self._directory_due:
             return
         with service_transaction(self._pool) as tx:
+            restraint.learn(tx, self._clock)
             self._known = directory.load(tx, self._clock)
         self._register()
         self._directory_due = self._clock.monotonic() + DIRECTORY_SECONDS
@@ -294,6 +296,10 @@ class Follower:
             said.setdefault(row["resident_key"], {})[row["kind"]] = row["value"]
         for subject, known in said.items():
             self._detectors.news2.set_clinical(subject, **clinical(known))
+        baseline = self._detectors.baseline
+        baseline.forget_sensitivity()
+        for row in self._known.sensitivities:
+            baseline.set_sensitivity(row["resident_key"], row["type"].removesuffix("_unusual"), row["factor"])
 
 
 def clinical(known: Mapping[str, str]) -> dict[str, bool | None]:
@@ -350,7 +356,8 @@ ABOUT_THE_DEVICE = frozenset({"gateway_down", "takeover_suspected"})
 def release(pool: Pool, clock: Clock) -> int:
     """Raise what was held back and still holds, now that its cause is over; how many. Raises Unavailable."""
     with service_transaction(pool) as tx:
-        return suppression.release(tx, clock, lambda row: _again(tx, clock, row))
+        again = partial(_again, tx, clock)
+        return suppression.release(tx, clock, again) + restraint.release(tx, clock, again)
 
 
 def _again(tx: Transaction, clock: Clock, row: Mapping[str, Any]) -> None:

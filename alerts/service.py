@@ -13,7 +13,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from alerts import escalation, lifecycle, suppression, timeline
+from alerts import escalation, lifecycle, restraint, suppression, timeline
 from alerts.detectors.news2 import MEASURED as NEWS2_MEASURED
 from alerts.detectors.news2 import News2, news2
 from alerts.detectors.news2 import age_max_seconds as news2_age_max_seconds
@@ -99,16 +99,18 @@ def open_or_append(tx: Transaction, clock: Clock, finding: Occurrence) -> dict[s
     timeline.enter(tx, finding.institution_id)
     if finding.phase == "cleared":
         suppression.clear(tx, finding)
+        restraint.clear(tx, finding)
         return _clear(tx, clock, finding)
     if suppression.hold(tx, clock, finding):
         return None
     decision = lifecycle.next(None, Raised(finding.type, finding.severity, finding.device_key), clock.now())
+    query = {"institution_id": finding.institution_id, "subject": finding.subject, "type": finding.type}
+    if tx.first("alerts.lock_current", **query) is None and restraint.hold(tx, clock, finding):
+        return None
     opened = _insert(tx, clock, finding, decision)
     if opened is not None:
         return _begin(tx, clock, finding, opened)
-    alert = tx.one(
-        "alerts.lock_current", institution_id=finding.institution_id, subject=finding.subject, type=finding.type
-    )
+    alert = tx.one("alerts.lock_current", **query)
     return _append(tx, clock, finding, alert)
 
 

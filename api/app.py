@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from api import errors, openapi, reference
+from api.alerts.restraint import router as restraint_router
 from api.alerts.routes import router as alerts_router
 from api.audit.routes import router as audit_router
 from api.auth.accounts import Accounts
@@ -48,6 +49,8 @@ ROUTERS = (
     discovered_router,
     devices_router,
     ingest_door_router,
+    # Before the alerts: `load` and `throttles` are no alert's id.
+    restraint_router,
     alerts_router,
     silences_router,
     services_router,
