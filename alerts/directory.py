@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alerts.detectors.place import Fence
 from core import limits
 from core.clock import Clock
 from core.metrics import BY_CODE
@@ -25,6 +26,7 @@ SUPERVISED_METRICS = sorted(
         if sensor.supervision is not None
     }
 )
+_BATHROOM_WORDS = ("bathroom", "toilet", "卫生间", "厕所", "浴室", "洗手间")
 
 
 class Bindings:
@@ -70,11 +72,29 @@ class Directory:
     sensor_times: list[dict[str, Any]] = field(default_factory=list)
     """Rows of `alerts.sensor_times`: when each supervised sensor was last heard."""
     sensitivities: list[dict[str, Any]] = field(default_factory=list)
+    fences: list[dict[str, Any]] = field(default_factory=list)
 
     def position(self, device_key: int) -> str:
         """Where a device is worn, as far as anyone has said."""
         row = self.devices.get(device_key)
         return (row["position"] if row else "") or "unknown"
+
+    def in_bathroom(self, device_key: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which devices hang in a bathroom, by what they are called."""
+        rooms = {
+            key for key, row in self.devices.items() if any(word in row["name"].lower() for word in _BATHROOM_WORDS)
+        }
+        return np.array([int(key) in rooms for key in device_key], bool)
+
+
+def safe_areas(rows: Sequence[dict[str, Any]]) -> dict[int, list[Fence]]:
+    """The fences in force of each resident key."""
+    areas: dict[int, list[Fence]] = {}
+    for row in rows:
+        corners = tuple((float(lat), float(lon)) for lat, lon in row["corners"])
+        fence = Fence(corners, float(row["radius_m"]), row["from_minute"], row["to_minute"])
+        areas.setdefault(row["resident_key"], []).append(fence)
+    return areas
 
 
 def load(tx: Transaction, clock: Clock) -> Directory:
@@ -86,4 +106,5 @@ def load(tx: Transaction, clock: Clock) -> Directory:
     times = tx.all("alerts.sensor_times", now=clock.now(), metrics=SUPERVISED_METRICS)
     clinical = tx.all("clinical.current_of_all", now=clock.now())
     learned = tx.all("restraint.sensitivities")
-    return Directory(devices, bindings, limits_set, clinical, times, learned)
+    fences = tx.all("fences.all_in_force")
+    return Directory(devices, bindings, limits_set, clinical, times, learned, fences)

@@ -25,7 +25,12 @@ from alerts.detectors.baseline import PersonalBaseline
 from alerts.detectors.drift import DailyDrift
 from alerts.detectors.falls import FallDetector
 from alerts.detectors.fever import FeverDetector
+from alerts.detectors.home import HomeDetector
+from alerts.detectors.inactivity import InactivityDetector
 from alerts.detectors.news2 import News2Detector
+from alerts.detectors.night import NightDetector
+from alerts.detectors.place import PlaceDetector
+from alerts.detectors.routine_day import RoutineDay
 from alerts.detectors.vital_day import VitalDayScore
 from alerts.detectors.vitals import VitalsDetector
 from alerts.directory import Directory
@@ -72,16 +77,22 @@ class Detectors:
     drift: DailyDrift = field(default_factory=DailyDrift)
     fever: FeverDetector = field(default_factory=FeverDetector)
     vital_day: VitalDayScore = field(default_factory=VitalDayScore)
+    inactivity: InactivityDetector = field(default_factory=InactivityDetector)
+    night: NightDetector = field(default_factory=NightDetector)
+    place: PlaceDetector = field(default_factory=PlaceDetector)
+    routine_day: RoutineDay = field(default_factory=RoutineDay)
+    home: HomeDetector = field(default_factory=HomeDetector)
     falls: FallDetector = field(default_factory=FallDetector)
     devices: DeviceWatch = field(default_factory=DeviceWatch)
 
     def by_name(self) -> dict[str, Detector]:
-        return {**self.personal(), "falls": self.falls, **self.devices.by_name()}
+        return {**self.personal(), "home": self.home, "falls": self.falls, **self.devices.by_name()}
 
     def personal(self) -> dict[str, Detector]:
         """Those whose subject is the resident, not the device; they are shown every reading of the resident."""
         own: tuple[Detector, ...] = (
             self.vitals, self.news2, self.baseline, self.drift, self.fever, self.vital_day,
+            self.inactivity, self.night, self.place, self.routine_day,
         )  # fmt: skip
         return {detector.name: detector for detector in own}
 
@@ -155,7 +166,7 @@ class Follower:
     def tick(self) -> int:
         """Let time pass for the detectors; how many findings. Raises as `step` does."""
         now = self._clock.time()
-        found = self._detectors.falls.tick(now)
+        found = self._detectors.falls.tick(now) + self._detectors.home.tick(now)
         for detector in self._detectors.personal().values():
             found += detector.tick(now)
         listening = self._ingest.look() and self.lag_seconds < LAG_SECONDS
@@ -190,7 +201,11 @@ class Follower:
         resident = self._known.bindings.residents(columns.device_key, columns.time)
         metric = columns.metric.astype(np.int16)
         personal = Batch(resident, metric, columns.time, columns.value)
-        found = [f for detector in self._detectors.personal().values() for f in detector.consume(personal)]
+        device = columns.device_key.astype(np.int64)
+        found = self._detectors.routine_day.consume(personal, device, self._known.in_bathroom(device))
+        for name, detector in self._detectors.personal().items():
+            found += [] if name == RoutineDay.name else detector.consume(personal)
+        found += self._detectors.home.consume(Batch(device, metric, columns.time, columns.value))
         received = row.received.timestamp()
         return found + self._detectors.devices.consume(
             columns.device_key, metric, columns.time, columns.value, received
@@ -290,6 +305,7 @@ class Follower:
             except BadInput as error:
                 log.warning("limits_refused", resident=subject, metric=metric, error=str(error))
         self._limits_set = set(wanted)
+        self._detectors.place.set_fences(directory.safe_areas(self._known.fences))
         self._detectors.news2.forget_clinical()
         said: dict[int, dict[str, str]] = {}
         for row in self._known.clinical:

@@ -23,6 +23,7 @@ from api.ingest_door.routes import router as ingest_door_router
 from api.middleware import Envelope, RequestMetrics
 from api.notices.routes import router as notices_router
 from api.providers.routes import router as providers_router
+from api.residents.fences import router as fences_router
 from api.residents.limits import router as limits_router
 from api.residents.news2 import router as news2_router
 from api.residents.routes import router as residents_router
@@ -41,6 +42,7 @@ from db.pool import Pool, make_pool
 ROUTERS = (
     auth_router,
     residents_router,
+    fences_router,
     limits_router,
     news2_router,
     vitals_router,

@@ -18,7 +18,7 @@ import typer
 
 from alerts.detectors.falls import FallDetector
 from alerts.detectors.parameters import FALL_THRESHOLD, FALL_WAIT
-from cli import evaluate_anomalies
+from cli import evaluate_anomalies, evaluate_routine
 from core.errors import AnhuError, BadInput
 
 app = typer.Typer(
@@ -79,6 +79,20 @@ def anomalies(
         typer.echo(f"anhu evaluate anomalies: {error}", err=True)
         raise typer.Exit(2) from error
     typer.echo(f"{files} files, {rows} rows -> {target}", err=True)
+
+
+@app.command()
+def routine(
+    source: Annotated[Path, typer.Option("--input", help="folder with activity.csv.gz and physiology.csv.gz")],
+    target: Annotated[Path, typer.Option("--output", help="CSV to write: a row of scores for every home-day")],
+) -> None:
+    """Unusual days and alarming vital readings in recorded homes. 居家活动与体征记录中的异常日。"""
+    try:
+        homes, days = evaluate_routine.evaluate(source, target)
+    except (AnhuError, OSError) as error:
+        typer.echo(f"anhu evaluate routine: {error}", err=True)
+        raise typer.Exit(2) from error
+    typer.echo(f"{homes} homes, {days} home-days -> {target}", err=True)
 
 
 def _judged(trial: Trial) -> Verdict:

@@ -115,7 +115,7 @@ WHERE (device_key, event_id) IN (
 -- name: watched_devices
 -- Only a device in service that is bound to a person or a room now is missed when it falls silent. `site_key` stands for
 -- the house: the key of its first device, which never goes; `gateway_key` for what the device speaks through.
-SELECT d.key, d.institution_id, d.supervision_seconds, d.position, d.created_at, d.kind, d.model,
+SELECT d.key, d.institution_id, d.name, d.supervision_seconds, d.position, d.created_at, d.kind, d.model,
        CASE WHEN d.retired_at IS NULL THEN b.bound_from END AS bound_from, s.last_sample, s.last_seen, s.online,
        s.status_time, s.battery, min(d.key) OVER (PARTITION BY d.institution_id) AS site_key,
        (SELECT min(f.gateway_key) FROM foreign_devices f WHERE f.device_key = d.key) AS gateway_key

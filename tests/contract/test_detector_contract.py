@@ -19,6 +19,7 @@ from alerts.detectors.base import Batch, Detector, Finding
 from core.errors import BadInput
 from core.vocabulary import ALERT_TYPES, Severity
 from tests.contract.detector_drivers import DRIVERS, T0, Driver, Readings, Step
+from tests.contract.home_drivers import HOME_DRIVERS
 
 METHODS = ("consume", "tick", "state", "restore")
 
@@ -33,7 +34,7 @@ def detector_classes() -> set[type]:
     return found
 
 
-@pytest.fixture(params=DRIVERS, ids=lambda make: make.__name__)
+@pytest.fixture(params=(*DRIVERS, *HOME_DRIVERS), ids=lambda make: make.__name__)
 def driver(request: pytest.FixtureRequest) -> Driver:
     return request.param()
 
@@ -64,7 +65,7 @@ def valid(finding: Finding, detector: Any) -> None:
 
 
 def test_every_detector_has_a_driver() -> None:
-    assert {make().kind for make in DRIVERS} == detector_classes()
+    assert {make().kind for make in (*DRIVERS, *HOME_DRIVERS)} == detector_classes()
 
 
 def test_findings_are_well_formed_and_there_are_some(driver: Driver) -> None:

@@ -103,6 +103,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/bind": {"room": "1"},
     "/commands": {"type": "locate"},
     "/clinical": {"kind": "oxygen", "value": "air", "reason": "x"},
+    "/fences": {"name": "x", "corners": [[29.5, 106.5]], "radius_m": 300},
     "/limits": {"metric": "heart_rate", "high": 120, "reason": "x"},
 }
 
