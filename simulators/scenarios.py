@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from core.errors import BadInput
 from core.vocabulary import Names
 from simulators.provisioning import SimulatedResident
-from simulators.world import Episode, EpisodeKind
+from simulators.world import DAY_SECONDS, LOCAL_OFFSET_SECONDS, Episode, EpisodeKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class Incident:
     alert_type: str
     victim: int = 0
     after_seconds: float = 0.0
+    local_hour: float | None = None
+    """Where set, it waits for the next time that the clock in the room shows this hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Label:
 
 
 _DAY = 86_400.0
+_HOUR = 3_600.0
 
 SCENARIOS: dict[str, Scenario] = {
     scenario.code: scenario
@@ -82,6 +85,41 @@ SCENARIOS: dict[str, Scenario] = {
             (Incident(EpisodeKind.GAS_LEAK, 900.0, "gas", "gas"),),
         ),
         Scenario(
+            "night-wandering",
+            Names("夜间徘徊", "Wandering about at night"),
+            (Incident(EpisodeKind.NIGHT_WANDERING, 4.5 * _HOUR, "pir", "night_wandering", local_hour=23.3),),
+        ),
+        Scenario(
+            "missed-morning",
+            Names("早晨未起身", "Not up in the morning"),
+            (Incident(EpisodeKind.COLLAPSE, 9.0 * _HOUR, "pir", "missed_morning", local_hour=3.9),),
+        ),
+        Scenario(
+            "quiet-collapse",
+            Names("无声倒下", "A collapse that nothing sees"),
+            (Incident(EpisodeKind.COLLAPSE, 14.0 * _HOUR, "pir", "inactivity"),),
+        ),
+        Scenario(
+            "geofence-exit",
+            Names("走出安全区域", "Walking out of the safe area"),
+            (Incident(EpisodeKind.WALKS_AWAY, 1.0 * _HOUR, "wristband", "geofence_exit"),),
+        ),
+        Scenario(
+            "co-build-up",
+            Names("一氧化碳积聚", "Carbon monoxide builds up"),
+            (Incident(EpisodeKind.CO_BUILD_UP, 1.0 * _HOUR, "gas", "co"),),
+        ),
+        Scenario(
+            "water-running",
+            Names("水龙头未关", "A tap left running"),
+            (Incident(EpisodeKind.WATER_RUNNING, 2.0 * _HOUR, "gas", "water_running"),),
+        ),
+        Scenario(
+            "room-cold",
+            Names("室温过低", "A cold room"),
+            (Incident(EpisodeKind.ROOM_COLD, 3.0 * _HOUR, "smoke", "room_cold"),),
+        ),
+        Scenario(
             "device-silent",
             Names("手环失联", "A wristband falls silent"),
             (Incident(EpisodeKind.SILENT, 30 * _DAY, "wristband", "device_silent"),),
@@ -106,7 +144,7 @@ def cast(
         if incident.victim >= len(residents):
             raise BadInput(f"scenario {scenario!r} needs {incident.victim + 1} residents, got {len(residents)}")
         victim = residents[incident.victim]
-        episode = Episode(incident.kind, victim.index, at + incident.after_seconds, incident.seconds)
+        episode = Episode(incident.kind, victim.index, _start(incident, at), incident.seconds)
         episodes.append(episode)
         labels.append(
             Label(
@@ -122,3 +160,11 @@ def cast(
             )
         )
     return tuple(episodes), tuple(labels)
+
+
+def _start(incident: Incident, at: float) -> float:
+    begin = at + incident.after_seconds
+    if incident.local_hour is None:
+        return begin
+    wait = incident.local_hour * _HOUR - (begin + LOCAL_OFFSET_SECONDS) % DAY_SECONDS
+    return begin + wait % DAY_SECONDS

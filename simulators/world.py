@@ -59,6 +59,12 @@ class EpisodeKind(StrEnum):
     TACHYCARDIA = "tachycardia"
     GAS_LEAK = "gas_leak"
     SILENT = "silent"
+    NIGHT_WANDERING = "night_wandering"
+    COLLAPSE = "collapse"
+    WALKS_AWAY = "walks_away"
+    CO_BUILD_UP = "co_build_up"
+    WATER_RUNNING = "water_running"
+    ROOM_COLD = "room_cold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +283,12 @@ def _paint_episode(slots: NDArray[np.uint8], episode: Episode, midnight: float) 
         _paint(slots, start - 120.0, end, Activity.SIT)
     elif episode.kind is EpisodeKind.TACHYCARDIA:
         _paint(slots, start - 900.0, end + 600.0, Activity.SIT)
+    elif episode.kind is EpisodeKind.NIGHT_WANDERING:
+        _paint(slots, start, end, Activity.CHORES)
+    elif episode.kind is EpisodeKind.COLLAPSE:
+        _paint(slots, start, end, Activity.FALLEN)
+    elif episode.kind is EpisodeKind.WALKS_AWAY:
+        _paint(slots, start, end, Activity.WALK_OUT)
 
 
 def _befallen(episode: Episode, times: Times, value: Values, rng: np.random.Generator) -> Values:

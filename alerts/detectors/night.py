@@ -78,7 +78,7 @@ class NightDetector(Keyed):
                 findings += self._clear(int(row), _WANDERING, now, 0.0)
             return findings
         tonight = s["night"][:n, night[0] % _NIGHTS] == night[0]
-        count = np.where(tonight, s["stirred"][:n, night[0] % _NIGHTS].sum(1), 0)
+        count = np.where(tonight, _restless(s["stirred"][:n, night[0] % _NIGHTS]), 0)
         for row in np.flatnonzero((count >= p.NIGHT_WANDER_BINS.value) & (s["rank"][:n, _WANDERING] == 0)):
             limit = float(self._limit(np.array([row]), int(night[0]))[0])
             if count[row] >= limit:
@@ -153,7 +153,7 @@ class NightDetector(Keyed):
         """Bins from which a night is unusual for each resident."""
         s = self._s
         past = (s["night"][r] < tonight) & (s["night"][r] > tonight - _NIGHTS)
-        count = np.where(past, s["stirred"][r].sum(2), -1)
+        count = np.where(past, _restless(s["stirred"][r]), -1)
         known = past.sum(1)
         ordered = np.sort(np.where(past, count, _BINS + 1), axis=1)
         at = np.clip(np.ceil(p.NIGHT_WANDER_QUANTILE.value * known).astype(np.int64) - 1, 0, _NIGHTS - 1)
@@ -178,3 +178,12 @@ class NightDetector(Keyed):
         evidence = {"value": value, "limit": limit, "unit": "s", "rule": rule}
         key = int(self._rows.keys[row])
         return Finding(self.name, self.version, key, _TYPES[kind], at, score, _RANKS[rank], phase, evidence)
+
+
+def _restless(stirred: np.ndarray[Any, Any]) -> Ints:
+    """How many ten minutes with movement (last axis) have such a neighbour; turning over stays alone, wandering not."""
+    beside = np.zeros_like(stirred)
+    beside[..., 1:] |= stirred[..., :-1]
+    beside[..., :-1] |= stirred[..., 1:]
+    out: Ints = (stirred & beside).sum(-1)
+    return out

@@ -17,6 +17,8 @@ from core.errors import BadInput
 from core.limits import INSTANTS_PER_MESSAGE_MAX
 from simulators.provisioning import SimulatedDevice
 from simulators.rng import keyed, keyed_uniform
+from simulators.sensors.base_entry import Entry as Entry
+from simulators.sensors.befallen import reports
 from simulators.world import Life, Times
 
 BLOCK_SECONDS = 3600
@@ -55,14 +57,6 @@ class Window(NamedTuple):
     counts: NDArray[np.int16]
 
 
-class Entry(NamedTuple):
-    """Something a device has to say."""
-
-    time: float
-    channel: str
-    content: Any
-
-
 class Sensor:
     """A device of one kind in one life."""
 
@@ -84,6 +78,7 @@ class Sensor:
         end = start + BLOCK_SECONDS
         rng = self.rng("block", int(start))
         entries = self.telemetry(start, end, rng) + self.happenings(start, end, rng)
+        entries += reports(self.kind, self.life.episodes, start, end)
         for time in self.grid(start, end, STATUS_SECONDS, 0.0).tolist():
             entries.append(Entry(time, "status", self.status(time)))
         entries = [e if e.time < end else e._replace(time=end - _MARGIN_SECONDS) for e in entries]

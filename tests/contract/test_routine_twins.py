@@ -140,10 +140,11 @@ def test_night_wandering_agrees_with_its_twin(seed: int) -> None:
                 if begin <= t < begin + 6 * 3600:
                     seen.setdefault(night, set()).add(int((t - begin) // 600))
             raised += [now for f in detector.tick(now) if (f.type, f.phase) == ("night_wandering", "raised")]
-            past = [float(len(bins)) for at, bins in seen.items() if night - 28 < at < night]
+            restless = {at: {b for b in bins if bins & {b - 1, b + 1}} for at, bins in seen.items()}
+            past = [float(len(bins)) for at, bins in restless.items() if night - 28 < at < night]
             usual = share_quantile(past, 0.9)
             limit = 15 if math.isnan(usual) else max(15, usual + 4)
-            if begin <= now < begin + 6 * 3600 and told != night and len(seen.get(night, ())) >= limit:
+            if begin <= now < begin + 6 * 3600 and told != night and len(restless.get(night, ())) >= limit:
                 expected.append(now)
                 told = night
     assert raised == expected
