@@ -12,8 +12,9 @@ ON CONFLICT (id) DO NOTHING
 -- name: get
 -- Locked for the one who acts; `viewer` and `member` narrow to what a family or provider account may see.
 SELECT r.id, r.service, r.kind, r.state, r.final, r.resident_id, r.provider_id, r.worker_id, r.title, r.starts_at,
-       r.ends_at, r.due_at, r.price, r.subsidy, r.detail, r.version, r.created_at, r.created_by, r.updated_at
-FROM service_records r
+       r.ends_at, r.due_at, r.price, r.subsidy, r.detail, r.version, r.created_at, r.created_by, r.updated_at,
+       p.name AS resident_name, place_text(p.building, p.floor, p.room, p.address) AS resident_place
+FROM service_records r LEFT JOIN residents p ON p.id = r.resident_id
 WHERE r.id = %(id)s AND r.service = %(service)s AND r.kind = %(kind)s
   AND (%(viewer)s::uuid IS NULL OR r.state = ANY (%(public)s) OR (%(own)s AND r.created_by = %(viewer)s)
        OR EXISTS (SELECT FROM consents c WHERE c.resident_id = r.resident_id
@@ -26,8 +27,9 @@ SELECT version FROM service_records WHERE id = %(id)s AND service = %(service)s 
 
 -- name: list
 SELECT r.id, r.service, r.kind, r.state, r.final, r.resident_id, r.provider_id, r.worker_id, r.title, r.starts_at,
-       r.ends_at, r.due_at, r.price, r.subsidy, r.detail, r.version, r.created_at, r.created_by, r.updated_at
-FROM service_records r
+       r.ends_at, r.due_at, r.price, r.subsidy, r.detail, r.version, r.created_at, r.created_by, r.updated_at,
+       p.name AS resident_name, place_text(p.building, p.floor, p.room, p.address) AS resident_place
+FROM service_records r LEFT JOIN residents p ON p.id = r.resident_id
 WHERE r.service = %(service)s AND r.kind = %(kind)s
   AND (%(after)s::timestamptz IS NULL OR (r.created_at, r.id) < (%(after)s, %(after_id)s::uuid))
   AND (%(state)s::text IS NULL OR r.state = %(state)s)

@@ -148,6 +148,11 @@ def test_an_appeal_goes_to_two_others_or_is_rejected_with_a_reason(flow: Flow) -
     flow.to_valid(60)
     family = flow.api.as_user("family")
     flow.staff, admin = flow.api.as_user("caregiver"), flow.api.as_user("admin")
+    own = family.get(flow.one).json()["detail"]
+    assert (own["level"], own["answers"], own["informant"]) == (2, {}, ""), "the result, not the answers"
+    history = family.get(f"{flow.one}/history").text
+    assert "eating" not in history
+    assert "eating" in admin.get(f"{flow.one}/history").text
     flow.do(family, "appeal", reason="母亲近来不能自己吃饭")
     flow.assign(422)
     upheld = flow.do(admin, "uphold", reason="复核后维持")

@@ -234,6 +234,9 @@ ASSESSMENT: Final = RecordKind(
     readers=frozenset({Role.ADMIN, Role.CAREGIVER, Role.FAMILY}),
     detail=AssessmentDetail,
     scope="health",
+    hidden_from_family=frozenset(
+        {"answers", "diagnosis", "coma", "events", "platform_events", "subtotals", "informant", "informant_relation"}
+    ),
     timeouts={"valid": "expire"},
     rules={
         "create": create, "assign": assign, "score": score, "sign": sign, "review": review, "announce": announce,

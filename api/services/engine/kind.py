@@ -108,6 +108,7 @@ class RecordKind:
     creators, readers: roles; family and provider accounts are narrowed to their residents and records besides.
     own: family sees what it made itself, beside what concerns its residents.
     public_states: in these, every reader sees the record.
+    hidden_from_family: words of the detail that a family account does not see, neither in the history.
     timeouts: by state, the action that the platform takes when the record is past due there.
     rules: by action ("create" too); what is special to the kind.
     """
@@ -122,6 +123,7 @@ class RecordKind:
     scope: str | None = None
     own: bool = False
     public_states: frozenset[str] = frozenset()
+    hidden_from_family: frozenset[str] = frozenset()
     timeouts: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, Rule] = field(default_factory=dict)
 

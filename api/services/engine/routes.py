@@ -16,7 +16,7 @@ from api.schemas import Instant
 from api.services.engine import records
 from api.services.engine.kind import RecordKind, sight
 from api.services.engine.machine import SAME, Move
-from api.services.engine.schemas import Record, RecordEvent, view
+from api.services.engine.schemas import Record, RecordEvent, seen, view
 from api.state import State
 
 
@@ -134,7 +134,8 @@ def _history(router: APIRouter, kind: RecordKind) -> None:
         rows = tx.all("records.events", record=record_id, after=after, limit=limit + 1)
         shown, following = page(rows, limit, lambda row: (row["seq"],))
         audit.record("read_history", f"{kind.service}/{kind.code}", record_id)
-        return {"items": shown, "next": following}
+        items = [row | {"detail": seen(kind, row["detail"], caller)} for row in shown]
+        return {"items": items, "next": following}
 
     router.add_api_route(
         f"/{kind.path}/{{record_id}}/history",

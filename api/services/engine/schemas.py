@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from api.auth.accounts import Account
 from api.schemas import Names
 from api.services.engine.kind import RecordKind
+from core.vocabulary import Role
 
 D = TypeVar("D", bound=BaseModel)
 
@@ -27,6 +28,8 @@ class Record(BaseModel, Generic[D]):
     final: bool = Field(description="nothing follows")
     actions: list[str] = Field(examples=[["accept", "cancel"]])
     resident_id: UUID | None
+    resident_name: str | None = Field(examples=["王秀英"])
+    resident_place: str | None = Field(description="where to go", examples=["1号楼 2层 203室"])
     provider_id: UUID | None
     worker_id: UUID | None
     title: str
@@ -64,5 +67,16 @@ def view(kind: RecordKind, row: dict[str, Any], caller: Account) -> dict[str, An
         "state_name": Names(zh=names.zh, en=names.en),
         "actions": kind.machine.actions(row["state"], caller.role),
         "own_share": None if price is None else price - (subsidy or 0),
-        "detail": kind.detail.model_validate(row["detail"]),
+        "detail": kind.detail.model_validate(seen(kind, row["detail"], caller, kind.detail)),
     }
+
+
+def seen(
+    kind: RecordKind, detail: dict[str, Any], caller: Account, model: type[BaseModel] | None = None
+) -> dict[str, Any]:
+    """Words as this caller may read them; of a hidden word that the model needs, only that it is there."""
+    if caller.role is not Role.FAMILY or not kind.hidden_from_family:
+        return detail
+    needed = {name for name, one in model.model_fields.items() if one.is_required()} if model else set()
+    shown = {name: value for name, value in detail.items() if name not in kind.hidden_from_family}
+    return shown | dict.fromkeys(needed & kind.hidden_from_family, "")

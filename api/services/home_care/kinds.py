@@ -191,6 +191,7 @@ ADAPTATION: Final = RecordKind(
     creators=ASKERS,
     readers=orders.READERS,
     detail=AdaptationDetail,
+    hidden_from_family=frozenset({"hardship"}),
     rules={"design": design, "accept": accept},
 )
 
