@@ -105,6 +105,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/clinical": {"kind": "oxygen", "value": "air", "reason": "x"},
     "/fences": {"name": "x", "corners": [[29.5, 106.5]], "radius_m": 300},
     "/limits": {"metric": "heart_rate", "high": 120, "reason": "x"},
+    "/targets/{resident_id}": {"groups": ["alone"], "since": "2026-01-01"},
 }
 
 
