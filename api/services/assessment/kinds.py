@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 from api.schemas import Input, Instant, Name, ShortText
 from api.services.assessment.forms.base import ChangeRules, Circumstances, Diagnosis
 from api.services.assessment.forms.catalogue import form_of
-from api.services.engine.kind import Note, Reason, RecordIn, RecordKind, Step
+from api.services.engine.kind import Note, Reason, RecordIn, RecordKind, Step, end_of_day
 from api.services.engine.machine import ADMIN, FAMILY, SAME, STAFF, machine, move
 from core.errors import BadInput, Conflict, Forbidden
 from core.vocabulary import Role
@@ -195,7 +195,7 @@ def enforce(step: Step) -> None:
     if again <= step.now.date():
         raise BadInput("the next assessment lies in the past")
     step.detail["assess_again_on"] = again.isoformat()
-    step.record["due_at"] = datetime.combine(again, datetime.min.time(), tzinfo=step.now.tzinfo)
+    step.record["due_at"] = end_of_day(again)
     if step.detail["form"] == "gbt42195":
         step.tx.run(
             "assessments.set_care_level", resident=step.record["resident_id"], level=step.detail["level"], now=step.now

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Annotated, Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
 
@@ -23,6 +24,7 @@ Money = Annotated[Decimal, Field(ge=0, le=1_000_000, max_digits=9, decimal_place
 """Yuan; exact, two decimals."""
 Text = Annotated[str, Field(min_length=1, max_length=1000), Storable]
 
+_ZONE: Final = ZoneInfo("Asia/Shanghai")
 NOBODY: Final = UUID(int=0)
 """The id of the account under which the platform itself acts (`platform_account`)."""
 COLUMNS: Final = ("provider_id", "worker_id", "title", "starts_at", "ends_at", "due_at", "price", "subsidy")
@@ -155,6 +157,11 @@ def sight(kind: RecordKind, caller: Account) -> dict[str, Any]:
         "own": kind.own,
         "public": sorted(kind.public_states),
     }
+
+
+def end_of_day(day: date) -> datetime:
+    """The last moment of a day in China: what holds until a day holds through it."""
+    return datetime.combine(day, time.max, tzinfo=_ZONE)
 
 
 def platform_account(institution: UUID) -> Account:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from api.schemas import Input, Instant, Name, Storable
-from api.services.engine.kind import Note, Reason, RecordIn, RecordKind, Step
+from api.services.engine.kind import Note, Reason, RecordIn, RecordKind, Step, end_of_day
 from api.services.engine.machine import FAMILY, SAME, STAFF, machine, move
 from core.errors import BadInput
 from core.vocabulary import Role
@@ -63,7 +63,7 @@ def activate(step: Step) -> None:
     """Due for review on its day."""
     if step.body.review_on <= step.now.date():
         raise BadInput("review_on lies in the past")
-    step.record["due_at"] = datetime.combine(step.body.review_on, time.max, tzinfo=UTC)
+    step.record["due_at"] = end_of_day(step.body.review_on)
 
 
 def revise(step: Step) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Final, Literal
 from uuid import UUID
@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from api.schemas import DeviceCode, Input, Instant, Name, Storable
 from api.services.engine import orders
-from api.services.engine.kind import Money, Note, Plan, Reason, RecordIn, RecordKind, Step
+from api.services.engine.kind import Money, Note, Plan, Reason, RecordIn, RecordKind, Step, end_of_day
 from api.services.engine.machine import ADMIN, FAMILY, PROVIDER, SAME, STAFF, machine, move
 from core.errors import BadInput, Conflict
 
@@ -69,7 +69,7 @@ def sign_bed(step: Step) -> None:
     check_suitable(step)
     if step.body.valid_until < step.now.date():
         raise BadInput("valid_until lies in the past")
-    step.record["due_at"] = datetime.combine(step.body.valid_until, time.max, tzinfo=UTC)
+    step.record["due_at"] = end_of_day(step.body.valid_until)
 
 
 def bind_devices(step: Step) -> None:
@@ -169,7 +169,7 @@ def accept(step: Step) -> None:
         raise BadInput(f"the warranty lasts at least until {least}")
     if step.body.devices:
         bind_devices(step)
-    step.record["due_at"] = datetime.combine(step.body.warranty_until, time.max, tzinfo=UTC)
+    step.record["due_at"] = end_of_day(step.body.warranty_until)
 
 
 ADAPTATION: Final = RecordKind(

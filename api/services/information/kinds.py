@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from api.schemas import Input, Name, ShortText, Storable
-from api.services.engine.kind import Note, Reason, RecordKind, Step, Text
+from api.services.engine.kind import Note, Reason, RecordKind, Step, Text, end_of_day
 from api.services.engine.machine import ADMIN, FAMILY, SAME, STAFF, machine, move
 from core.errors import BadInput
 from core.vocabulary import Role
@@ -135,7 +135,7 @@ def term(step: Step) -> None:
     begin, end = step.detail.get("valid_from"), step.detail.get("valid_until")
     if begin and end and end < begin:
         raise BadInput("valid_until lies before valid_from")
-    step.record["due_at"] = datetime.combine(date.fromisoformat(end), time.max, tzinfo=UTC) if end else None
+    step.record["due_at"] = end_of_day(date.fromisoformat(end)) if end else None
 
 
 def edit(step: Step) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.schemas import Input, Name, ShortText, Storable
 from api.services.engine import orders
-from api.services.engine.kind import Note, Reason, RecordIn, RecordKind, Step, Text
+from api.services.engine.kind import Note, Reason, RecordIn, RecordKind, Step, Text, end_of_day
 from api.services.engine.machine import ADMIN, PROVIDER, SAME, STAFF, machine, move
 from api.services.medical.summary import summary_of
 from core.errors import BadInput
@@ -68,7 +68,7 @@ def hold(step: Step) -> None:
     until = step.body.valid_until
     if until < step.now.date():
         raise BadInput("valid_until lies in the past")
-    step.record["due_at"] = datetime.combine(until, time.max, tzinfo=UTC)
+    step.record["due_at"] = end_of_day(until)
 
 
 def count_round(step: Step) -> None:

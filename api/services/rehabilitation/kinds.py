@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Final, Literal
 from uuid import UUID
@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from api.schemas import Input, Name, ShortText, Storable
 from api.services.engine import orders
-from api.services.engine.kind import Money, Note, Reason, RecordIn, RecordKind, Step, sight
+from api.services.engine.kind import Money, Note, Reason, RecordIn, RecordKind, Step, end_of_day, sight
 from api.services.engine.machine import FAMILY, SAME, STAFF, machine, move
 from core.errors import BadInput, Conflict
 from core.vocabulary import Role
@@ -70,7 +70,7 @@ def set_goals(step: Step) -> None:
     """Due for evaluation on its last day."""
     if step.body.until < step.now.date():
         raise BadInput("until lies in the past")
-    step.record["due_at"] = datetime.combine(step.body.until, time.max, tzinfo=UTC)
+    step.record["due_at"] = end_of_day(step.body.until)
 
 
 def add_score(step: Step) -> None:
@@ -210,7 +210,7 @@ def lend(step: Step) -> None:
 def _until(step: Step) -> None:
     if step.body.until <= step.now.date():
         raise BadInput("until lies in the past")
-    step.record["due_at"] = datetime.combine(step.body.until, time.max, tzinfo=UTC)
+    step.record["due_at"] = end_of_day(step.body.until)
 
 
 def back_in_house(step: Step) -> None:
