@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from alerts import escalation, timeline
-from alerts.escalation import Run
+from alerts.pages import Run
 from alerts.timeline import Kind
 from core.clock import Clock
 from core.vocabulary import AlertState, Names

@@ -20,6 +20,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from alerts import checks, escalation, metrics
 from alerts.audit import audit
 from alerts.events import EventHandler
+from alerts.family import away, links
 from alerts.feed import Follower, LostLead
 from alerts.notify import apprise_channel
 from alerts.notify.outbox import Outbox
@@ -71,6 +72,7 @@ class Runtime:
             clock,
             timeout_seconds=settings.notify_timeout_seconds,
             allow_private=settings.webhook_allow_private,
+            public_url=settings.public_url,
             on_result=lambda channel, result: metrics.PAGES.labels(channel, result).inc(),
         )
         self._stop = threading.Event()
@@ -177,9 +179,12 @@ class Runtime:
 
     def _escalate(self) -> None:
         metrics.STEPS.inc(escalation.tick(self._pool, self._clock))
+        self._outbox.follow_unseen()
+        away.end_due(self._pool, self._clock)
 
     def _audit(self) -> None:
         metrics.OVERDUE.inc(audit(self._pool, self._clock))
+        links.drop_expired(self._pool, self._clock)
 
     def _look_for_checks(self) -> None:
         checks.raise_overdue(self._pool, self._clock, self._check_days)

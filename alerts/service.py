@@ -17,14 +17,17 @@ from alerts import escalation, lifecycle, restraint, suppression, timeline
 from alerts.detectors.news2 import MEASURED as NEWS2_MEASURED
 from alerts.detectors.news2 import News2, news2
 from alerts.detectors.news2 import age_max_seconds as news2_age_max_seconds
-from alerts.escalation import Run, default_plan, validate_plan
+from alerts.family import updates
 from alerts.lifecycle import REASON_NAMES, Act, Action, Cleared, Decision, Effect, Raised, Reason, Snapshot
 from alerts.notify.message import type_names
+from alerts.pages import Run
+from alerts.plans import default_plan, plan_for, validate_plan
+from alerts.recipients import place_of
 from alerts.timeline import Kind
 from core.clock import Clock
 from core.errors import Conflict
 from core.ids import new_id
-from core.vocabulary import AlertState, Names, Outcome, Severity
+from core.vocabulary import AlertState, Names, Outcome, Role, Severity
 from db.tenant import Transaction
 
 __all__ = [
@@ -41,6 +44,7 @@ __all__ = [
     "news2_age_max_seconds",
     "open_or_append",
     "record_test",
+    "seen",
     "type_names",
     "validate_plan",
 ]
@@ -75,11 +79,12 @@ class Occurrence:
 
 
 class Actor(NamedTuple):
-    """Who acts."""
+    """Who acts. `recipient`: the key under which they were paged, where a page's link was used."""
 
     id: UUID | None
     name: str
     role: str
+    recipient: str = ""
 
 
 _ENTRY: dict[Action, Kind] = {
@@ -168,7 +173,44 @@ def act(
         _cancel_steps(tx, clock, row, decision.reason)
     if Effect.NEXT_STEP in decision.effects:
         escalation.run_next(tx, clock, row)
+    if row["state"] != before:
+        _tell_others(tx, clock, row, actor, answered=before == AlertState.OPEN)
     return {**row, "changed": True, "reason": decision.reason}
+
+
+def seen(tx: Transaction, clock: Clock, *, alert_id: UUID, user_id: UUID, by: Literal["app", "link"] = "app") -> int:
+    """Somebody has looked at an alert: their pages about it are seen, and the timeline says so; how many pages were."""
+    if not tx.all("outbox.unseen_by", alert_id=alert_id, user_id=user_id):
+        return 0
+    known = tx.one("alerts.institution_of", id=alert_id)
+    timeline.enter(tx, known["institution_id"])
+    pages = tx.all("outbox.unseen_by", alert_id=alert_id, user_id=user_id)
+    return mark_seen(tx, clock, {"id": alert_id, **known}, pages, by)
+
+
+def mark_seen(
+    tx: Transaction, clock: Clock, alert: dict[str, Any], pages: list[dict[str, Any]], by: Literal["app", "link"]
+) -> int:
+    """Mark pages of one person as seen; how many were not yet."""
+    timeline.enter(tx, alert["institution_id"])
+    count = tx.run("outbox.mark_seen", ids=[page["id"] for page in pages], now=clock.now(), seen_by=by)
+    if count:
+        name = pages[0]["recipient_name"]
+        through = Names("通过链接", "through the link") if by == "link" else Names("在平台上", "in the app")
+        note = f"{name} 已{through.zh}查看 / Seen by {name} {through.en}"
+        timeline.add(tx, clock, alert, Kind.SEEN, note, data={"recipient": name, "by": by})
+    return count
+
+
+def _tell_others(tx: Transaction, clock: Clock, alert: dict[str, Any], actor: Actor, *, answered: bool) -> None:
+    """The family hears who responds. Where the family itself does, the house hears that, and stays responsible."""
+    updates.tell(tx, clock, alert, actor.name, author_id=actor.id, author=actor.recipient)
+    if answered and actor.role == Role.FAMILY:
+        about = Names(
+            f"家属 {actor.name} 已响应，请核实并配合", f"{actor.name} of the family has answered; please follow up"
+        )
+        for whom in ("on_duty", "desk"):
+            escalation.page(tx, clock, alert, Run(f"family-{whom}", whom, alert["occurrences"], about=about))
 
 
 def _insert(
@@ -180,7 +222,8 @@ def _insert(
 ) -> dict[str, Any] | None:
     """The new alert's row, or None where the subject has an open one of this type."""
     if plan is None:
-        plan = escalation.plan_for(tx, finding.institution_id, finding.type, finding.severity)
+        building = place_of(tx, finding.institution_id, finding.resident_id).building
+        plan = plan_for(tx, finding.institution_id, finding.type, finding.severity, building)
     evidence = {**finding.evidence, "raised_by": sorted(decision.raised_by)}
     if finding.test:
         evidence["test"] = True
@@ -230,7 +273,8 @@ def _append(tx: Transaction, clock: Clock, finding: Occurrence, alert: dict[str,
         del alert["evidence"]["test"]
     extra: list[dict[str, Any]] = []
     if Effect.EXTEND_PLAN in decision.effects:
-        full = escalation.plan_for(tx, alert["institution_id"], alert["type"], Severity(alert["severity"]))
+        building = place_of(tx, alert["institution_id"], alert["resident_id"]).building
+        full = plan_for(tx, alert["institution_id"], alert["type"], Severity(alert["severity"]), building)
         extra = [step for step in full if step["after_seconds"] > 0]
         alert["plan"] = [*alert["plan"], *extra]
     row = _save(tx, alert)

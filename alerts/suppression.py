@@ -1,20 +1,23 @@
 """What is held back, and why: an occurrence enters, a recorded suppression or nothing leaves.
 
-Three things hold a finding back: a silence that somebody made, with an end; a drill on one device; and an open alert
-that explains it (a gateway or a house that is down explains the silence of what is behind it, the platform's own
-deafness all of it). An emergency passes through everything but a drill on the device that calls. Each suppression is a
-row and, where an alert caused or would have shown it, an entry on that alert's timeline. A condition that still holds
-when its cause is over is raised then.
+Four things hold a finding back: a silence that somebody made, with an end; a drill on one device; an open alert that
+explains it (a gateway or a house that is down explains the silence of what is behind it, the platform's own deafness
+all of it); and, for what detectors conclude from an empty home, that the resident is away or in hospital. An emergency
+passes through everything but a drill on the device that calls. Each suppression is a row and, where an alert caused or
+would have shown it, an entry on that alert's timeline. A condition that still holds when its cause is over is raised
+then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import psycopg
 
 from alerts import metrics, timeline
+from alerts.family import away
 from alerts.timeline import Kind
 from core.clock import Clock
 from core.errors import AnhuError
@@ -47,6 +50,10 @@ def hold(tx: Transaction, clock: Clock, found: Occurrence) -> bool:
         names = ALERT_TYPES[explained["type"]]
         _record(tx, clock, found, "inhibition", f"{names.zh} / {names.en}", alert=explained)
         timeline.add(tx, clock, explained, Kind.SUPPRESSED, _note(found, names), data=_told(found))
+        return True
+    absence = away.pausing(tx, clock, found)
+    if absence is not None:
+        _record(tx, clock, found, "away", away.NAMES[absence["kind"]].zh, away_id=absence["id"])
         return True
     silence = tx.first("silences.matching", **_matched_by(found, clock))
     if silence is None:
@@ -119,6 +126,7 @@ def _record(
     *,
     silence: dict[str, Any] | None = None,
     alert: dict[str, Any] | None = None,
+    away_id: UUID | None = None,
 ) -> None:
     tx.run(
         "silences.record",
@@ -127,6 +135,7 @@ def _record(
         cause=cause,
         silence_id=silence and silence["id"],
         by_alert_id=alert and alert["id"],
+        away_id=away_id,
         reason=reason,
         type=found.type,
         severity=found.severity,

@@ -31,9 +31,12 @@ class Kind(StrEnum):
     NOBODY = "nobody"
     SKIPPED = "skipped"
     SUPPRESSED = "suppressed"
+    DEFERRED = "deferred"
     CANCELLED = "cancelled"
     DELIVERED = "delivered"
     FAILED = "failed"
+    SEEN = "seen"
+    UNSEEN = "unseen"
     OVERDUE = "overdue"
     STUCK = "stuck"
 

@@ -18,6 +18,10 @@ from api.auth.tokens import Tokens
 from api.devices.checks import router as checks_router
 from api.devices.discovered import router as discovered_router
 from api.devices.routes import router as devices_router
+from api.escalation.routes import router as escalation_router
+from api.family.links import router as links_router
+from api.family.reach import router as reach_router
+from api.family.routes import router as family_router
 from api.fhir.routes import router as fhir_router
 from api.ingest_door.routes import router as ingest_door_router
 from api.middleware import Envelope, RequestMetrics
@@ -28,6 +32,7 @@ from api.residents.limits import router as limits_router
 from api.residents.news2 import router as news2_router
 from api.residents.routes import router as residents_router
 from api.residents.vitals import router as vitals_router
+from api.rota.routes import router as rota_router
 from api.services import registry
 from api.services.routes import router as services_router
 from api.silences.routes import router as silences_router
@@ -43,6 +48,8 @@ ROUTERS = (
     auth_router,
     residents_router,
     fences_router,
+    family_router,
+    reach_router,
     limits_router,
     news2_router,
     vitals_router,
@@ -55,6 +62,9 @@ ROUTERS = (
     restraint_router,
     alerts_router,
     silences_router,
+    escalation_router,
+    rota_router,
+    links_router,
     services_router,
     *registry.routers(),
     providers_router,

@@ -23,6 +23,7 @@ TAGS: Final = [
     {"name": "residents", "description": "老人档案、联系人、知情同意 · Residents, contacts, consents"},
     {"name": "readings", "description": "读数与时间线 · Readings and timeline"},
     {"name": "devices", "description": "设备、绑定、命令 · Devices, bindings, commands"},
+    {"name": "rota", "description": "排班与在岗 · Rota and who is on duty"},
     {"name": "alerts", "description": "报警与处置 · Alerts and what is done about them"},
     {"name": "services", "description": "十一项智慧养老服务 · The eleven services"},
     {"name": "providers", "description": "服务商与服务人员 · Providers and workers"},
@@ -101,7 +102,7 @@ def _possible(path: str, method: str, operation: dict[str, Any]) -> list[str]:
         found += ["401", "403"]
     if "/auth/" in path or path.endswith("/me/password"):
         found += ["401", "429"]
-    if "{" in path or method == "post":
+    if "{" in path or method in ("post", "delete"):
         found.append("404")
     if operation.get("parameters") or operation.get("requestBody"):
         found.append("422")

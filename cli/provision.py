@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from alerts.escalation import default_plan
+from alerts.plans import default_plan
 from api.auth.passwords import hash_password
 from core.clock import Clock
 from core.errors import BadInput, Conflict, NotFound

@@ -84,6 +84,8 @@ class Settings(BaseSettings):
 
     check_interval_days: int = Field(default=7, ge=1, le=366)
     """How often a safety device is to be tried, where neither its model nor its kind says otherwise."""
+    public_url: str = Field(default="", pattern=r"^(https?://[^\s/?#]+(/[^\s?#]*)?)?$")
+    """Where people reach this platform; pages hold a link to answer with once this is set."""
 
     batch_linger_ms: float = Field(default=4.0, ge=0, le=1000)
     raw_retention_days: int = Field(default=90, ge=14)

@@ -150,6 +150,13 @@ TECHNICAL_TYPES: frozenset[str] = frozenset(
     }
 )  # fmt: skip
 """About devices and lines, not people: what a silence means that names no type, and what may end by itself."""
+PAUSED_WHILE_AWAY = frozenset(
+    {
+        "device_silent", "sensor_silent", "sensor_flatline", "geofence_exit", "inactivity", "missed_morning",
+        "night_wandering", "bed_not_returned", "routine_review", "water_unused",
+    }
+)  # fmt: skip
+"""What detectors conclude from somebody not being where they live; held while the resident is away or in hospital."""
 
 STATE_NAMES: dict[AlertState, Names] = {
     AlertState.OPEN: Names("待响应", "Open"),

@@ -15,6 +15,7 @@ import hmac
 import ipaddress
 import json
 import socket
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,7 +25,30 @@ from alerts.notify.errors import NotifyError
 from core.clock import Clock
 
 RESPONSE_BYTES_MAX = 64 * 1024
+RECEIPT_CHARS_MAX = 100
 _RETRYABLE_STATUS = frozenset({408, 425, 429})
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a receiver said of a page that it took: its own name for it, that a person has seen it, that it had it."""
+
+    id: str = ""
+    seen: bool = False
+    duplicate: bool = False
+
+
+def read_receipt(answer: bytes) -> Receipt:
+    """The receipt in an answer's body: a JSON object with `receipt`, `seen`, `duplicate`; anything else is none."""
+    try:
+        told = json.loads(answer)
+    except (ValueError, RecursionError):
+        return Receipt()
+    if not isinstance(told, dict):
+        return Receipt()
+    name = told.get("receipt")
+    known = name if isinstance(name, str) and len(name) <= RECEIPT_CHARS_MAX and name.isprintable() else ""
+    return Receipt(known, told.get("seen") is True, told.get("duplicate") is True)
 
 
 class Webhook:
@@ -46,8 +70,11 @@ class Webhook:
         """Close idle connections."""
         self._client.close()
 
-    def send(self, url: str, secret: str, key: str, message: dict[str, Any]) -> None:
-        """POST one page. Raises NotifyError; any status 2xx, with or without a body, is a delivery."""
+    def send(self, url: str, secret: str, key: str, message: dict[str, Any]) -> Receipt:
+        """POST one page. Raises NotifyError; any status 2xx, with or without a body, is a delivery.
+
+        A receiver that says 409 to a repeated page has had it before: its answer was lost on the way, the page was not.
+        """
         parts, address = self._target(url)
         body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
         headers = {"Content-Type": "application/json", "Idempotency-Key": key, "User-Agent": "Anhu"}
@@ -57,22 +84,24 @@ class Webhook:
         headers["Host"] = parts.netloc.rpartition("@")[2]
         request = self._client.build_request("POST", pinned, content=body, headers=headers)
         request.extensions["sni_hostname"] = parts.hostname or ""
-        status = self._exchange(request)
+        status, answer = self._exchange(request)
         if 200 <= status < 300:
-            return
+            return read_receipt(answer)
+        if status == 409 and message.get("attempt", 1) > 1:
+            return Receipt(duplicate=True)
         retryable = status >= 500 or status in _RETRYABLE_STATUS
         raise NotifyError(f"the receiver answered {status}", retryable=retryable)
 
-    def _exchange(self, request: httpx.Request) -> int:
-        """The status; the time allowed counts for the whole exchange, also for a receiver that answers drop by drop."""
+    def _exchange(self, request: httpx.Request) -> tuple[int, bytes]:
+        """Status and body; the time allowed is for the whole exchange, also of a receiver that answers drop by drop."""
         end = self._clock.monotonic() + self._timeout
         try:
             response = self._client.send(request, stream=True)
             try:
-                size = 0
+                answer = b""
                 for part in response.iter_raw():
-                    size += len(part)
-                    if size > RESPONSE_BYTES_MAX or self._clock.monotonic() > end:
+                    answer += part
+                    if len(answer) > RESPONSE_BYTES_MAX or self._clock.monotonic() > end:
                         break  # the status is known; nobody needs the rest
             finally:
                 response.close()
@@ -82,7 +111,7 @@ class Webhook:
             raise NotifyError("the receiver closed the connection or spoke no HTTP", retryable=True) from error
         except httpx.TransportError as error:
             raise NotifyError(f"no connection: {type(error).__name__}", retryable=True) from error
-        return response.status_code
+        return response.status_code, answer
 
     def _target(self, url: str) -> tuple[Any, str]:
         """The parts of a URL and the address to connect to. Raises NotifyError."""

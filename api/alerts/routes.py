@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request
-from psycopg.types.json import Jsonb
 from starlette.responses import StreamingResponse
 
-from alerts.service import REASON_NAMES, Action, Actor, act, default_plan, validate_plan
+from alerts.service import REASON_NAMES, Action, Actor, act, seen
 from api.alerts import stream, views
 from api.alerts.schemas import (
     Acted,
     ActionBody,
     AlertDetail,
     AlertPage,
-    Channel,
-    ChannelBody,
-    ChannelList,
     Kpi,
-    NewChannel,
-    Plan,
-    PlanBody,
-    PlanList,
     ResolveBody,
 )
 from api.deps import API, STAFF, Audit, AuditTrail, Caller, Tx, require
@@ -33,9 +24,8 @@ from api.paging import LIMIT_DEFAULT, Cursor, Limit, cursor_id, cursor_time, dec
 from api.schemas import Instant
 from api.state import State
 from core.clock import Clock
-from core.errors import BadInput, Forbidden, NotFound
-from core.ids import new_id
-from core.vocabulary import ALERT_TYPES, AlertState, Outcome, Role, Severity
+from core.errors import BadInput, NotFound
+from core.vocabulary import AlertState, Outcome, Role, Severity
 from db.tenant import Transaction
 
 router = APIRouter(prefix=API, tags=["alerts"])
@@ -121,13 +111,17 @@ def alert_kpi(
 
 
 @router.get("/alerts/{alert_id}", summary="报警详情 · One alert", dependencies=[require(*READERS)])
-def get_alert(alert_id: UUID, caller: Caller, tx: Tx, audit: Audit) -> AlertDetail:
-    """With its timeline, evidence and the step that runs next if nobody answers."""
+def get_alert(alert_id: UUID, caller: Caller, tx: Tx, state: State, audit: Audit) -> AlertDetail:
+    """With its timeline, evidence and the step that runs next if nobody answers.
+
+    Reading it counts as having seen the pages about it: no other channel is tried for this person.
+    """
     family = _family(caller)
     row = tx.first("alert_routes.get", id=alert_id, family=family)
     if row is None:
         raise NotFound(_NO_ALERT)
     audit.record("read", "alert", alert_id)
+    seen(tx, state.clock, alert_id=alert_id, user_id=caller.id)
     return views.detail(tx, row, family=family)
 
 
@@ -161,15 +155,18 @@ def _act(
     return Acted(**fields, changed=done["changed"], reason=done["reason"], reason_name=reason_name)
 
 
-@router.post("/alerts/{alert_id}/acknowledge", summary="响应 · I take it", dependencies=[require(*STAFF)])
+@router.post("/alerts/{alert_id}/acknowledge", summary="响应 · I take it", dependencies=[require(*READERS)])
 def acknowledge_alert(
     alert_id: UUID, caller: Caller, tx: Tx, state: State, audit: Audit, body: ActionBody | None = None
 ) -> Acted:
-    """Stops the escalation. Doing it again changes nothing and says so."""
+    """Stops the escalation. Doing it again changes nothing and says so.
+
+    Where family answers, those on duty and the desk are told at once.
+    """
     return _act(tx, state.clock, caller, audit, alert_id, Action.ACKNOWLEDGE, body or ActionBody())
 
 
-@router.post("/alerts/{alert_id}/arrive", summary="到场 · I am there", dependencies=[require(*STAFF)])
+@router.post("/alerts/{alert_id}/arrive", summary="到场 · I am there", dependencies=[require(*READERS)])
 def arrive_at_alert(
     alert_id: UUID, caller: Caller, tx: Tx, state: State, audit: Audit, body: ActionBody | None = None
 ) -> Acted:
@@ -186,7 +183,7 @@ def resolve_alert(
     return _act(tx, state.clock, caller, audit, alert_id, Action.RESOLVE, given, given.outcome)
 
 
-@router.post("/alerts/{alert_id}/escalate", summary="请求增援 · Get more help", dependencies=[require(*STAFF)])
+@router.post("/alerts/{alert_id}/escalate", summary="请求增援 · Get more help", dependencies=[require(*READERS)])
 def escalate_alert(
     alert_id: UUID, caller: Caller, tx: Tx, state: State, audit: Audit, body: ActionBody | None = None
 ) -> Acted:
@@ -202,88 +199,3 @@ def comment_on_alert(
     if not body.note.strip():
         raise BadInput("a comment needs a note")
     return _act(tx, state.clock, caller, audit, alert_id, Action.COMMENT, body)
-
-
-@router.get("/escalation-plans", summary="升级预案 · Escalation plans", dependencies=[require(*STAFF)])
-def list_escalation_plans(tx: Tx) -> PlanList:
-    """The general plan first; version 0 is the platform's own."""
-    rows = tx.all("alert_routes.plans")
-    if not rows or rows[0]["alert_type"] is not None:
-        rows = [{"alert_type": None, "steps": default_plan(), "version": 0, "updated_at": None}, *rows]
-    return PlanList(items=[Plan(**row) for row in rows])
-
-
-@router.put("/escalation-plans", summary="保存预案 · Save a plan", dependencies=[require(Role.ADMIN)])
-def put_escalation_plan(body: PlanBody, caller: Caller, tx: Tx, state: State, audit: Audit) -> Plan:
-    """Refuses a plan that would page nobody, has a step that is never reached, or ends with somebody who may be away.
-
-    Alerts that are open keep the plan they began with.
-    """
-    if body.alert_type is not None and body.alert_type not in ALERT_TYPES:
-        raise BadInput(f"alert_type must be null or one of: {', '.join(ALERT_TYPES)}")
-    steps = validate_plan([step.model_dump() for step in body.steps])
-    wanted = {UUID(step["whom"][5:]) for step in steps if step["whom"].startswith("user:")}
-    if len(tx.all("alert_routes.active_staff", ids=list(wanted))) < len(wanted):
-        raise BadInput("a step names an account that is not active staff of this institution")
-    row = tx.one(
-        "alert_routes.put_plan",
-        id=new_id(state.clock),
-        institution_id=caller.tenant,
-        alert_type=body.alert_type,
-        steps=Jsonb(steps),
-        now=state.clock.now(),
-    )
-    audit.record("update", "escalation_plan", body.alert_type or "", version=row["version"], steps=len(steps))
-    return Plan(**row)
-
-
-@router.get("/notification-channels", summary="通知渠道 · Channels", dependencies=[require(*READERS)])
-def list_notification_channels(caller: Caller, tx: Tx) -> ChannelList:
-    """All of the institution for an administrator, one's own for others."""
-    owner = None if caller.role is Role.ADMIN else caller.id
-    return ChannelList(items=[_channel(row) for row in tx.all("alert_routes.channels", owner=owner)])
-
-
-@router.post(
-    "/notification-channels", summary="添加渠道 · Add a channel", status_code=201, dependencies=[require(*READERS)]
-)
-def add_notification_channel(body: ChannelBody, caller: Caller, tx: Tx, state: State, audit: Audit) -> NewChannel:
-    """An administrator may add one for anybody or the duty desk, others for themselves."""
-    if caller.role is not Role.ADMIN and body.user_id != caller.id:
-        raise Forbidden("only an administrator may set up channels for others: give your own user_id")
-    if body.user_id is not None and tx.first("alert_routes.user_exists", id=body.user_id) is None:
-        raise NotFound("there is no such account")
-    if body.contact_id is not None and tx.first("alert_routes.contact_exists", id=body.contact_id) is None:
-        raise NotFound("there is no such contact")
-    secret = (body.secret or secrets.token_urlsafe(32)) if body.kind == "webhook" else ""
-    channel = new_id(state.clock)
-    tx.run(
-        "alert_routes.add_channel",
-        id=channel,
-        institution_id=caller.tenant,
-        secret=secret,
-        now=state.clock.now(),
-        **body.model_dump(exclude={"secret"}),
-    )
-    audit.record("create", "notification_channel", channel, kind=body.kind)
-    (row,) = (row for row in tx.all("alert_routes.channels", owner=None) if row["id"] == channel)
-    return NewChannel(**_channel(row).model_dump(), secret=secret or None)
-
-
-@router.delete(
-    "/notification-channels/{channel_id}",
-    summary="删除渠道 · Remove a channel",
-    status_code=204,
-    dependencies=[require(*READERS)],
-)
-def delete_notification_channel(channel_id: UUID, caller: Caller, tx: Tx, audit: Audit) -> None:
-    """Pages that still wait for it go to the next channel of their recipient."""
-    owner = None if caller.role is Role.ADMIN else caller.id
-    if not tx.run("alert_routes.delete_channel", id=channel_id, owner=owner):
-        raise NotFound("there is no such channel")
-    audit.record("delete", "notification_channel", channel_id)
-
-
-def _channel(row: dict[str, object]) -> Channel:
-    owner = "account" if row["user_id"] else "contact" if row["contact_id"] else "desk"
-    return Channel(**row, owner=owner)  # type: ignore[arg-type]  # a row's columns, checked by pydantic

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import BaseModel, Field
 
 from api.paging import Page
-from api.schemas import Input, LongText, Names, Storable
+from api.schemas import Input, LongText, Names
 from core.vocabulary import AlertState, Outcome, Severity
-
-_URL = r"^[A-Za-z][A-Za-z0-9+.-]*://\S+$"
-Target = Annotated[str, StringConstraints(strip_whitespace=True, min_length=6, max_length=2000, pattern=_URL), Storable]
 
 
 class ResidentBrief(BaseModel):
@@ -97,8 +94,19 @@ class NextEscalation(BaseModel):
     due_at: datetime
 
 
+class Responding(BaseModel):
+    """Who is taking care of it, and since when; also a contact who answered through a link and has no account."""
+
+    name: str
+    role: str = Field(examples=["caregiver", "family"])
+    since: datetime
+    on_site: bool
+
+
 class AlertDetail(Alert):
     """An alert with everything that is known of it."""
+
+    responding: Responding | None = Field(description="null while nobody has answered")
 
     evidence: dict[str, Any] = Field(description="value, limit, rule, version of what raised it")
     plan: list[dict[str, Any]]
@@ -161,84 +169,3 @@ class Kpi(KpiGroup):
     to: datetime
     population: str = "critical, high"
     all_severities: KpiGroup
-
-
-class PlanStep(Input):
-    """Whom to page, how long after the alert opened."""
-
-    after_seconds: int = Field(examples=[0])
-    whom: str = Field(max_length=64, examples=["on_duty"])
-
-
-class PlanBody(Input):
-    """A plan; without a type it is the one for every type that has none of its own."""
-
-    alert_type: str | None = Field(default=None, max_length=64)
-    steps: list[PlanStep] = Field(max_length=100)
-
-
-class Plan(BaseModel):
-    """A plan in force; version 0 is the platform's own, until the institution saves one."""
-
-    alert_type: str | None
-    steps: list[PlanStep]
-    version: int
-    updated_at: datetime | None
-
-
-class PlanList(BaseModel):
-    """Every plan of the institution."""
-
-    items: list[Plan]
-    next: str | None = None
-
-
-class ChannelBody(Input):
-    """A way to page somebody: an account, a contact, or with neither the duty desk."""
-
-    kind: Literal["webhook", "apprise"]
-    target: Target
-    user_id: UUID | None = None
-    contact_id: UUID | None = None
-    position: int = Field(default=1, ge=1, le=20, description="smaller is tried first")
-    is_public: bool = Field(default=False, description="others can read it: no names, places or values are sent")
-    secret: Annotated[str, StringConstraints(min_length=16, max_length=200), Storable] | None = Field(
-        default=None, description="signs webhooks; made here if not given"
-    )
-
-    @model_validator(mode="after")
-    def _check(self) -> ChannelBody:
-        if self.user_id and self.contact_id:
-            raise ValueError("a channel belongs to an account or a contact, not both")
-        if self.kind == "webhook" and not self.target.lower().startswith(("https://", "http://")):
-            raise ValueError("a webhook needs an http or https URL")
-        return self
-
-
-class Channel(BaseModel):
-    """A channel; the target may hold secrets and is never shown again, only its scheme."""
-
-    id: UUID
-    kind: str
-    scheme: str
-    user_id: UUID | None
-    contact_id: UUID | None
-    owner: str = Field(description="account, contact or desk")
-    owner_name: str | None
-    position: int
-    is_public: bool
-    enabled: bool
-    created_at: datetime
-
-
-class NewChannel(Channel):
-    """A channel as it was made; the signing secret of a webhook is shown this once."""
-
-    secret: str | None
-
-
-class ChannelList(BaseModel):
-    """Channels in the order in which they were made."""
-
-    items: list[Channel]
-    next: str | None = None

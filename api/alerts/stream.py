@@ -1,8 +1,9 @@
 """The live stream: notifications of the database enter, server-sent events leave, numbered and resumable.
 
-One thread of a process listens to the database and one reads what is new, once for all listeners of an institution,
-and puts it into their queues. A listener that does not keep up is dropped; it comes back with the number of the last
-event it had, and is given the rest from the database.
+One thread of a process listens to the database and one reads what is new, once for all listeners of an institution:
+one query for the entries, one for what the families among them may see, one text for each entry. Each event loop is
+woken once and puts it into its listeners' queues. A listener that does not keep up is dropped; it comes back with the
+number of the last event it had, and is given the rest from the database.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ POLL_SECONDS: Final = 5.0
 HEARTBEAT_SECONDS: Final = 15.0
 
 Row = dict[str, Any]
+Shown = tuple[int, str]
+"""The number of an entry and its text as it is sent."""
 
 
 @dataclass(slots=True, eq=False)
@@ -43,13 +46,14 @@ class Listener:
 
     institution_id: UUID
     loop: asyncio.AbstractEventLoop
-    queue: asyncio.Queue[Row] = field(default_factory=lambda: asyncio.Queue(QUEUE_MAX))
+    family: UUID | None = None
+    queue: asyncio.Queue[Shown] = field(default_factory=lambda: asyncio.Queue(QUEUE_MAX))
     dropped: bool = False
 
-    def put(self, row: Row) -> None:
+    def put(self, shown: Shown) -> None:
         """Runs on the loop."""
         try:
-            self.queue.put_nowait(row)
+            self.queue.put_nowait(shown)
         except asyncio.QueueFull:
             self.dropped = True
 
@@ -67,7 +71,10 @@ class Hub:
 
     def join(self, listener: Listener) -> int:
         """Take a listener in; the number after which it will be given everything. Raises Unavailable."""
-        head = self._head(listener.institution_id)
+        with self._lock:
+            head = self._last.get(listener.institution_id)
+        if head is None:
+            head = self._head(listener.institution_id)
         with self._lock:
             if sum(map(len, self._listeners.values())) >= STREAM_LISTENERS_MAX:
                 raise Unavailable("too many open streams")
@@ -129,12 +136,35 @@ class Hub:
         while rows := self.after(institution_id, seq):
             seq = rows[-1]["seq"]
             with self._lock:
+                families = {one.family for one in self._listeners.get(institution_id, ()) if one.family}
+            allowed = self._allowed(institution_id, rows, families) if families else set()
+            texts = [((row["seq"], render(row)), row["resident_id"]) for row in rows]
+            with self._lock:
                 if institution_id not in self._last:
                     return
                 self._last[institution_id] = seq
+                loops: dict[asyncio.AbstractEventLoop, list[Listener]] = {}
                 for listener in self._listeners.get(institution_id, ()):
-                    for row in rows:
-                        listener.loop.call_soon_threadsafe(listener.put, row)
+                    loops.setdefault(listener.loop, []).append(listener)
+            for loop, listeners in loops.items():
+                loop.call_soon_threadsafe(_deliver, listeners, texts, allowed)
+
+    def _allowed(self, institution_id: UUID, rows: list[Row], families: set[UUID]) -> set[tuple[UUID, UUID]]:
+        """Which of these family accounts may see which of these residents' alerts now."""
+        residents = {row["resident_id"] for row in rows if row["resident_id"]}
+        with tenant_transaction(self._pool, institution_id) as tx:
+            found = tx.all("alert_routes.consenting", families=list(families), residents=list(residents))
+        return {(row["user_id"], row["resident_id"]) for row in found}
+
+
+def _deliver(
+    listeners: list[Listener], texts: list[tuple[Shown, UUID | None]], allowed: set[tuple[UUID, UUID]]
+) -> None:
+    """Put entries into the queues of one loop's listeners, for family those consented alone. Runs on the loop."""
+    for listener in listeners:
+        for shown, resident in texts:
+            if listener.family is None or (resident is not None and (listener.family, resident) in allowed):
+                listener.put(shown)
 
 
 async def events(hub: Hub, caller: Account, last_id: int | None, still_welcome: Any) -> AsyncIterator[str]:
@@ -145,7 +175,7 @@ async def events(hub: Hub, caller: Account, last_id: int | None, still_welcome: 
     """
     institution_id = caller.tenant
     family = caller.id if caller.role is Role.FAMILY else None
-    listener = Listener(institution_id, asyncio.get_running_loop())
+    listener = Listener(institution_id, asyncio.get_running_loop(), family)
     start = await run_in_threadpool(hub.join, listener)
     try:
         seq = start if last_id is None else min(last_id, start)
@@ -159,22 +189,21 @@ async def events(hub: Hub, caller: Account, last_id: int | None, still_welcome: 
             seq = rows[-1]["seq"]
         while not listener.dropped:
             try:
-                row = await asyncio.wait_for(listener.queue.get(), HEARTBEAT_SECONDS)
+                number, text = await asyncio.wait_for(listener.queue.get(), HEARTBEAT_SECONDS)
             except TimeoutError:
                 if not await run_in_threadpool(still_welcome):
                     return
                 yield ": ♥\n\n"
                 continue
-            if row["seq"] > seq:
-                seq = row["seq"]
-                for text in await _shown(hub, institution_id, family, [row]):
-                    yield text
+            if number > seq:
+                seq = number
+                yield text
     finally:
         hub.leave(listener)
 
 
 async def _shown(hub: Hub, institution_id: UUID, family: UUID | None, rows: list[Row]) -> list[str]:
-    """What this listener may see of some entries; a consent counts as it stands now."""
+    """What this listener may see of entries that it has missed; a consent counts as it stands now."""
     if family is not None:
         allowed = await run_in_threadpool(hub.consented, institution_id, family)
         rows = [row for row in rows if row["resident_id"] in allowed]

@@ -19,6 +19,7 @@ from api.alerts.schemas import (
     NextEscalation,
     Person,
     ResidentBrief,
+    Responding,
 )
 from api.schemas import Names
 from core.vocabulary import DEVICE_KINDS, OUTCOME_NAMES, SEVERITY_NAMES, STATE_NAMES, AlertState, Outcome, Severity
@@ -89,7 +90,8 @@ def detail_fields(tx: Transaction, row: Mapping[str, Any], *, family: UUID | Non
                 setattr(resident, name, row[name])
             resident.phone = row["resident_phone"]
     step = tx.first("escalation.next_of_alert", alert_id=row["id"])
-    entries = [Entry(**entry) for entry in tx.all("alert_routes.timeline", alert_id=row["id"])]
+    rows = tx.all("alert_routes.timeline", alert_id=row["id"])
+    entries = [Entry(**entry) for entry in rows]
     if family is not None:
         for entry in entries:
             entry.data = {}
@@ -97,6 +99,7 @@ def detail_fields(tx: Transaction, row: Mapping[str, Any], *, family: UUID | Non
         **_base(row),
         "resident": resident,
         "evidence": row["evidence"] if open_values else {},
+        "responding": _responding(rows),
         "plan": row["plan"] if family is None else [],
         "acknowledged_by": _person(row["acknowledged_by"], row["acknowledged_name"]),
         "on_site_by": _person(row["on_site_by"], row["on_site_name"]),
@@ -104,6 +107,17 @@ def detail_fields(tx: Transaction, row: Mapping[str, Any], *, family: UUID | Non
         "next_escalation": NextEscalation(**step) if step and row["state"] == AlertState.OPEN else None,
         "timeline": entries,
     }
+
+
+def _responding(entries: list[dict[str, Any]]) -> Responding | None:
+    """Who answered last, and whether somebody is there; the timeline knows also those who have no account."""
+    answers = [entry for entry in entries if entry["kind"] in ("acknowledged", "arrived")]
+    if not answers:
+        return None
+    last = answers[-1]
+    return Responding(
+        name=last["actor"], role=last["data"].get("role", ""), since=last["at"], on_site=last["kind"] == "arrived"
+    )
 
 
 def detail(tx: Transaction, row: Mapping[str, Any], *, family: UUID | None) -> AlertDetail:

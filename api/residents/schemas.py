@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -123,6 +123,12 @@ class Contact(BaseModel):
     relation: str = Field(examples=["女儿"])
     phone: str
     user_id: UUID | None
+    quiet_from: time | None = Field(
+        default=None, description="安静时段，仅限非紧急 · quiet hours, for the non-urgent only"
+    )
+    quiet_to: time | None = None
+    zone: str = Field(default="Asia/Shanghai", description="of the quiet hours")
+    wants_updates: bool = Field(default=True, description="whether to hear who came and how it ended")
     created_at: datetime
 
 

@@ -38,6 +38,12 @@ SELECT last_seq AS seq FROM institution_streams WHERE institution_id = %(institu
 -- name: consented
 SELECT resident_id FROM consents WHERE user_id = %(family)s AND scope = 'alerts' AND withdrawn_at IS NULL
 
+-- name: consenting
+-- For many listeners at once.
+SELECT user_id, resident_id FROM consents
+WHERE user_id = ANY (%(families)s::uuid[]) AND resident_id = ANY (%(residents)s::uuid[])
+  AND scope = 'alerts' AND withdrawn_at IS NULL
+
 -- name: kpi
 -- Counted on every alert opened in [from, to). Tests stand apart. What is too young to have missed a limit is not yet
 -- in that limit's denominator; what nobody answered stays in it. Technical alerts that ended by themselves before
@@ -67,38 +73,3 @@ SELECT urgent, count(*) AS alerts, count(*) FILTER (WHERE test) AS tests,
     count(*) FILTER (WHERE c.counts AND state = 'resolved') AS resolved
 FROM chosen CROSS JOIN LATERAL (SELECT NOT test AND NOT self_resolved AS counts) c
 GROUP BY urgent
-
--- name: plans
-SELECT alert_type, steps, version, updated_at FROM escalation_plans ORDER BY alert_type NULLS FIRST
-
--- name: put_plan
-INSERT INTO escalation_plans (id, institution_id, alert_type, steps, updated_at)
-VALUES (%(id)s, %(institution_id)s, %(alert_type)s, %(steps)s, %(now)s)
-ON CONFLICT (institution_id, alert_type) DO UPDATE
-SET steps = excluded.steps, version = escalation_plans.version + 1, updated_at = excluded.updated_at
-RETURNING alert_type, steps, version, updated_at
-
--- name: active_staff
-SELECT id FROM users WHERE id = ANY (%(ids)s::uuid[]) AND role IN ('admin', 'caregiver') AND disabled_at IS NULL
-
--- name: channels
-SELECT n.id, n.user_id, n.contact_id, n.kind, n.position, split_part(n.target, '://', 1) AS scheme, n.is_public,
-       n.enabled, n.created_at, coalesce(u.name, c.name) AS owner_name
-FROM notification_channels n LEFT JOIN users u ON u.id = n.user_id LEFT JOIN contacts c ON c.id = n.contact_id
-WHERE %(owner)s::uuid IS NULL OR n.user_id = %(owner)s
-ORDER BY n.created_at, n.id
-
--- name: add_channel
-INSERT INTO notification_channels (id, institution_id, user_id, contact_id, kind, position, target, secret, is_public,
-                                   created_at)
-VALUES (%(id)s, %(institution_id)s, %(user_id)s, %(contact_id)s, %(kind)s, %(position)s, %(target)s, %(secret)s,
-        %(is_public)s, %(now)s)
-
--- name: delete_channel
-DELETE FROM notification_channels WHERE id = %(id)s AND (%(owner)s::uuid IS NULL OR user_id = %(owner)s)
-
--- name: user_exists
-SELECT id FROM users WHERE id = %(id)s AND disabled_at IS NULL
-
--- name: contact_exists
-SELECT id FROM contacts WHERE id = %(id)s

@@ -65,7 +65,7 @@ WHERE d.key = %(device_key)s
 
 -- name: context
 -- What a message to a person says: names, not numbers.
-SELECT i.name_zh AS institution_zh, i.timezone, r.name AS resident_name, r.access_notes,
+SELECT i.name_zh AS institution_zh, i.phone AS institution_phone, i.timezone, r.name AS resident_name, r.access_notes,
        d.id AS device_id, d.name AS device_name, d.kind AS device_kind
 FROM alerts a
 JOIN institutions i ON i.id = a.institution_id

@@ -30,10 +30,10 @@ WHERE s.institution_id = %(institution_id)s AND s.ended_at IS NULL AND s.starts_
 ORDER BY s.drill, s.ends_at DESC LIMIT 1
 
 -- name: record
-INSERT INTO alert_suppressions (institution_id, at, cause, silence_id, by_alert_id, reason, type, severity, source,
-                                resident_id, device_key, place, score, evidence, occurred_at)
-VALUES (%(institution_id)s, %(now)s, %(cause)s, %(silence_id)s, %(by_alert_id)s, %(reason)s, %(type)s, %(severity)s,
-        %(source)s, %(resident_id)s, %(device_key)s, %(place)s, %(score)s, %(evidence)s, %(occurred_at)s)
+INSERT INTO alert_suppressions (institution_id, at, cause, silence_id, by_alert_id, away_id, reason, type, severity,
+                                source, resident_id, device_key, place, score, evidence, occurred_at)
+VALUES (%(institution_id)s, %(now)s, %(cause)s, %(silence_id)s, %(by_alert_id)s, %(away_id)s, %(reason)s, %(type)s,
+        %(severity)s, %(source)s, %(resident_id)s, %(device_key)s, %(place)s, %(score)s, %(evidence)s, %(occurred_at)s)
 
 -- name: clear
 UPDATE alert_suppressions SET cleared_at = %(at)s
@@ -47,9 +47,11 @@ WHERE institution_id = %(institution_id)s AND type = %(type)s AND cleared_at IS 
 SELECT p.* FROM alert_suppressions p
 LEFT JOIN silences s ON s.id = p.silence_id
 LEFT JOIN alerts a ON a.id = p.by_alert_id
+LEFT JOIN resident_away w ON w.id = p.away_id
 LEFT JOIN devices d ON d.key = p.device_key
 WHERE p.source = 'detector' AND p.cleared_at IS NULL AND p.released_at IS NULL
   AND CASE WHEN p.silence_id IS NOT NULL THEN s.ended_at IS NOT NULL OR s.ends_at <= %(now)s
+           WHEN p.away_id IS NOT NULL THEN w.ended_at IS NOT NULL OR w.until <= %(now)s
            ELSE least(a.resolved_at, a.cleared_at) + make_interval(secs => greatest(
                     %(settle)s, coalesce(d.supervision_seconds, 0))) <= %(now)s END
 ORDER BY p.institution_id, p.id LIMIT 200

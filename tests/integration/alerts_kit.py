@@ -69,12 +69,15 @@ class Database:
         position: int = 1,
         secret: str = "s3cret",  # noqa: S107 -- a test's
         is_public: bool = False,
+        is_voice: bool = False,
+        purpose: str = "page",
     ) -> UUID:
         """Where somebody is paged; without an owner, the duty desk."""
         channel = new_id(self.clock)
         self.rows(
             "INSERT INTO notification_channels (id, institution_id, user_id, contact_id, kind, position, target,"
-            " secret, is_public, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            " secret, is_public, is_voice, purpose, created_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             channel,
             home.institution_id,
             user,
@@ -84,9 +87,34 @@ class Database:
             target,
             secret,
             is_public,
+            is_voice,
+            purpose,
             self.clock.now(),
         )
         return channel
+
+    def contact(self, home: WorldInstitution, *, user: UUID | None = None, **given: Any) -> UUID:
+        """A contact of the first resident; `given` are further columns."""
+        contact = new_id(self.clock)
+        known = self.rows("SELECT id FROM contacts WHERE resident_id = %s", home.residents[0])
+        columns = {
+            "id": contact,
+            "institution_id": home.institution_id,
+            "resident_id": home.residents[0],
+            "position": len(known) + 1,
+            "name": "王丽",
+            "user_id": user,
+            "created_at": self.clock.now(),
+            **given,
+        }
+        marks = ", ".join(["%s"] * len(columns))
+        self.rows(f"INSERT INTO contacts ({', '.join(columns)}) VALUES ({marks})", *columns.values())
+        return contact
+
+    def notes(self, kind: str) -> list[str]:
+        """What the entries of a kind say, in order."""
+        rows = self.rows("SELECT note FROM alert_entries WHERE kind = %s ORDER BY seq", kind)
+        return [row["note"] for row in rows]
 
     def plan(self, home: WorldInstitution, steps: list[dict[str, Any]]) -> None:
         """The institution's general plan."""
@@ -114,6 +142,7 @@ class Receiver:
 
     url: str = ""
     answer: Callable[[int], int | None] = lambda _n: 200
+    says: bytes = b""
     requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     hold: threading.Event = field(default_factory=threading.Event)
 
@@ -142,8 +171,9 @@ def receiver(answer: Callable[[int], int | None] = lambda _n: 200) -> Iterator[R
             self.send_response(status)
             if status in (301, 302, 307):
                 self.send_header("Location", told.url)
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(told.says)))
             self.end_headers()
+            self.wfile.write(told.says)
 
         def log_message(self, *args: Any) -> None:
             pass

@@ -60,10 +60,12 @@ def test_an_alert_from_press_to_outcome(api: Api, press: Callable[..., str]) -> 
     one = nurse.get(f"{V1}/alerts/{alert}").json()
     assert one["resident"]["name"] == "张老a1"
     assert one["next_escalation"]["whom"] == "contact:1"
-    assert [entry["kind"] for entry in one["timeline"]] == ["opened", "paged"]
+    assert [entry["kind"] for entry in one["timeline"]] == ["opened", "paged", "seen"]
     taken = nurse.post(f"{V1}/alerts/{alert}/acknowledge", json={"note": "马上过去"}).json()
     assert (taken["state"], taken["changed"], taken["next_escalation"]) == ("acknowledged", True, None)
     assert taken["acknowledged_by"]["name"] == "caregiver a"
+    assert (taken["responding"]["name"], taken["responding"]["on_site"]) == ("caregiver a", False)
+    assert one["responding"] is None
     again = nurse.post(f"{V1}/alerts/{alert}/acknowledge")
     assert (again.status_code, again.json()["changed"], again.json()["reason"]) == (200, False, "already_acknowledged")
     assert nurse.post(f"{V1}/alerts/{alert}/arrive").json()["state"] == "on_site"
@@ -109,7 +111,11 @@ def test_family_reads_and_comments_what_was_consented(
     assert [item["id"] for item in daughter.get(f"{V1}/alerts").json()["items"]] == [mine]
     assert daughter.get(f"{V1}/alerts/{other}").status_code == 404
     assert daughter.post(f"{V1}/alerts/{mine}/comment", json={"note": "我在路上"}).status_code == 200
-    assert daughter.post(f"{V1}/alerts/{mine}/acknowledge").status_code == 403
+    assert daughter.post(f"{V1}/alerts/{other}/acknowledge").status_code == 404
+    assert daughter.post(f"{V1}/alerts/{mine}/resolve", json={"outcome": "other"}).status_code == 403
+    assert daughter.post(f"{V1}/alerts/{mine}/acknowledge").json()["state"] == "acknowledged"
+    paged = base.rows("SELECT data FROM alert_entries WHERE kind = 'paged' ORDER BY seq")
+    assert [row["data"]["whom"] for row in paged[-2:]] == ["on_duty", "desk"], "the house hears that family answered"
     one = daughter.get(f"{V1}/alerts/{mine}").json()
     assert one["resident"]["access_notes"] is None
     assert all(entry["data"] == {} for entry in one["timeline"])

@@ -104,6 +104,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "/commands": {"type": "locate"},
     "/clinical": {"kind": "oxygen", "value": "air", "reason": "x"},
     "/fences": {"name": "x", "corners": [[29.5, 106.5]], "radius_m": 300},
+    "/away": {"until": "2100-01-01T00:00:00Z"},
+    "/rescue-card": {},
+    "/contact-order": {"contact_ids": ["00000000-0000-7000-8000-000000000000"]},
+    "/quiet-hours": {},
     "/limits": {"metric": "heart_rate", "high": 120, "reason": "x"},
     "/targets/{resident_id}": {"groups": ["alone"], "since": "2026-01-01"},
 }

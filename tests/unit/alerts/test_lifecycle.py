@@ -147,7 +147,7 @@ def test_pain_33_nothing_ever_goes_back(kind: str, happened: list[lifecycle.Trig
 @given(st.lists(st.fixed_dictionaries({"after_seconds": st.integers(-5, 4000), "whom": st.sampled_from(
     ["on_duty", "desk", "everyone", "contact:1", "contact:21", "boss"])}), max_size=6))  # fmt: skip
 def test_pain_34_a_plan_that_passes_begins_at_once_and_ends_with_somebody(steps: list[dict[str, object]]) -> None:
-    from alerts.escalation import LAST_RESORT_SECONDS_MAX, validate_plan
+    from alerts.plans import LAST_RESORT_SECONDS_MAX, validate_plan
 
     try:
         plan = validate_plan(steps)

@@ -148,7 +148,7 @@ def test_silence_never_clears() -> None:
     assert [(f.phase, f.time) for f in cleared] == [("cleared", T0 + 31 * 86_400 + 120)]
 
 
-def test_hysteresis_keeps_a_value_at_the_limit_from_flapping() -> None:
+def test_pain_42_hysteresis_keeps_a_value_at_the_limit_from_flapping() -> None:
     detector = VitalsDetector()
     findings = feed(detector, HEART_RATE, [112] * 8 + [109, 111] * 20)
     assert [f.phase for f in findings] == ["raised"]

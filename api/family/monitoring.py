@@ -1,0 +1,109 @@
+"""Whether somebody is watched over: devices, watchers and absences enter, an honest answer with reasons leaves."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from api.family.schemas import MonitoredDevice, Monitoring
+from api.schemas import Names
+from core.vocabulary import DEVICE_KINDS
+from core.vocabulary import Names as Pair
+from db.tenant import Transaction
+
+WATCHERS: Final = {
+    "ingest": Names(zh="平台未在接收设备数据", en="the platform is not receiving from devices"),
+    "alerts": Names(zh="平台的报警处理未在运行", en="the platform is not watching for alerts"),
+}
+SIGN_OF_LIFE_SECONDS: Final = 30.0
+BATTERY_LOW_PERCENT: Final = 10.0
+
+_LEVELS: Final = {
+    "full": Names(zh="守护中", en="Monitored"),
+    "partly": Names(zh="部分守护中", en="Partly monitored"),
+    "none": Names(zh="当前未守护", en="Not monitored now"),
+}
+_GONE: Final = ("discharged", "deceased")
+
+
+def judge(tx: Transaction, resident_id: UUID, now: datetime) -> Monitoring:
+    """The answer for one resident at this moment.
+
+    Not monitored: no device of theirs is heard of, or the platform itself does not watch. Partly: one device is
+    silent, a battery is nearly empty, or they are away, so that what is concluded from their home is held.
+    """
+    status = tx.one("residents.get", resident=resident_id)["status"]
+    devices = [_device(row, now) for row in tx.all("monitoring.devices", resident=resident_id, now=now)]
+    away = tx.first("away.current", resident=resident_id, now=now)
+    broken = _watchers(tx, now)
+    if status in _GONE:
+        broken = [Names(zh="老人已不在本机构", en="the resident is no longer here")]
+    reasons = [*broken, *_about_devices(devices)]
+    if away is not None:
+        reasons.append(_about_away(away))
+    working = any(device.working for device in devices)
+    level: Literal["full", "partly", "none"] = "none" if broken or not working else "partly" if reasons else "full"
+    return Monitoring(
+        resident_id=resident_id,
+        at=now,
+        monitored=level != "none",
+        level=level,
+        name=_LEVELS[level],
+        reasons=reasons,
+        devices=devices,
+        away_until=away["until"] if away else None,
+        open_alerts=tx.one("monitoring.open_alerts", resident=resident_id)["n"],
+    )
+
+
+def _watchers(tx: Transaction, now: datetime) -> list[Names]:
+    alive = {row["role"]: row["at"] for row in tx.all("monitoring.watchers")}
+    fresh = now - timedelta(seconds=SIGN_OF_LIFE_SECONDS)
+    return [names for role, names in WATCHERS.items() if role not in alive or alive[role] < fresh]
+
+
+def _device(row: dict[str, Any], now: datetime) -> MonitoredDevice:
+    kind = DEVICE_KINDS.get(row["kind"], Pair(row["kind"], row["kind"]))
+    reason = _why_not(row, now)
+    low = row["battery"] is not None and row["battery"] <= BATTERY_LOW_PERCENT
+    note = Names(zh="电量低", en="battery low") if low and reason is None else reason
+    return MonitoredDevice(
+        kind=row["kind"],
+        kind_name=Names(zh=kind.zh, en=kind.en),
+        name=row["name"],
+        working=reason is None,
+        last_sample=row["last_sample"],
+        battery=row["battery"],
+        reason=note,
+    )
+
+
+def _why_not(row: dict[str, Any], now: datetime) -> Names | None:
+    """Why a device cannot be relied on, by its last sample: that its connection is up says nothing of its sensor."""
+    if row["retired_at"] is not None:
+        return Names(zh="设备已停用", en="out of service")
+    if row["last_sample"] is None:
+        return Names(zh="尚未收到数据", en="never heard of")
+    if now - row["last_sample"] > timedelta(seconds=row["supervision_seconds"]):
+        return Names(zh="失联", en="silent for too long")
+    return None
+
+
+def _about_devices(devices: list[MonitoredDevice]) -> list[Names]:
+    if not devices:
+        return [Names(zh="没有绑定设备", en="no device is bound")]
+    return [
+        Names(zh=f"{one.kind_name.zh}{one.name}：{one.reason.zh}", en=f"{one.kind_name.en} {one.name}: {one.reason.en}")
+        for one in devices
+        if one.reason is not None
+    ]
+
+
+def _about_away(away: dict[str, Any]) -> Names:
+    kind = Names(zh="住院", en="in hospital") if away["kind"] == "hospital" else Names(zh="外出", en="away")
+    until = away["until"].isoformat()
+    return Names(
+        zh=f"{kind.zh}中，居家规则暂缓；随身呼叫始终有效",
+        en=f"{kind.en} until {until}: rules about the home are paused, a call for help never is",
+    )
