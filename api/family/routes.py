@@ -167,6 +167,5 @@ def put_rescue_card(
 
 
 def _card(tx: Transaction, resident_id: UUID) -> RescueCard:
-    return RescueCard.of(
-        tx.one("rescue_cards.card", resident=resident_id), tx.all("rescue.contacts", resident=resident_id)
-    )
+    contacts = tx.all("rescue_cards.contacts", resident=resident_id)
+    return RescueCard.of(tx.one("rescue_cards.card", resident=resident_id), contacts)
