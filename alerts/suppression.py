@@ -1,11 +1,10 @@
 """What is held back, and why: an occurrence enters, a recorded suppression or nothing leaves.
 
-Four things hold a finding back: a silence that somebody made, with an end; a drill on one device; an open alert that
-explains it (a gateway or a house that is down explains the silence of what is behind it, the platform's own deafness
-all of it); and, for what detectors conclude from an empty home, that the resident is away or in hospital. An emergency
-passes through everything but a drill on the device that calls. Each suppression is a row and, where an alert caused or
-would have shown it, an entry on that alert's timeline. A condition that still holds when its cause is over is raised
-then.
+Three things hold a finding back: a silence that somebody made, with an end; an open alert that explains it (a gateway
+or a house that is down explains the silence of what is behind it, the platform's own deafness all of it); and, for what
+detectors conclude from an empty home, that the resident is away or in hospital. An emergency passes through all of
+them, always. Each suppression is a row and, where an alert caused or would have shown it, an entry on that alert's
+timeline. A condition that still holds when its cause is over is raised then.
 """
 
 from __future__ import annotations
@@ -55,11 +54,11 @@ def hold(tx: Transaction, clock: Clock, found: Occurrence) -> bool:
     if absence is not None:
         _record(tx, clock, found, "away", away.NAMES[absence["kind"]].zh, away_id=absence["id"])
         return True
-    silence = tx.first("silences.matching", **_matched_by(found, clock))
+    # Asked here too, not of the query alone: whatever a row says, nobody's call for help is held back.
+    silence = None if found.type in EMERGENCY_TYPES else tx.first("silences.matching", **_matched_by(found, clock))
     if silence is None:
         return False
-    cause = "drill" if silence["drill"] else "silence"
-    _record(tx, clock, found, cause, silence["reason"], silence=silence)
+    _record(tx, clock, found, "silence", silence["reason"], silence=silence)
     current = tx.first(
         "alerts.lock_current", institution_id=found.institution_id, subject=found.subject, type=found.type
     )
@@ -112,7 +111,6 @@ def _matched_by(found: Occurrence, clock: Clock) -> dict[str, Any]:
         "device_key": found.device_key,
         "type": found.type,
         "technical": found.type in TECHNICAL_TYPES,
-        "emergency": found.type in EMERGENCY_TYPES,
         "now": clock.now(),
     }
 

@@ -141,7 +141,7 @@ ALERT_TYPES: dict[str, Names] = {
 }
 
 EMERGENCY_TYPES: frozenset[str] = frozenset({"sos", "fall", "smoke", "gas", "co"})
-"""Calls for help: nothing silences or inhibits them, but a drill on one device."""
+"""Calls for help: nothing silences or inhibits them."""
 
 TECHNICAL_TYPES: frozenset[str] = frozenset(
     {

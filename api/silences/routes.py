@@ -14,9 +14,8 @@ from api.paging import LIMIT_DEFAULT, Cursor, Limit, cursor_id, cursor_number, c
 from api.schemas import Names
 from api.silences.schemas import Silence, SilenceIn, SilencePage, Suppression, SuppressionPage
 from api.state import State
-from core.errors import BadInput, Conflict, Forbidden, NotFound
+from core.errors import BadInput, Conflict, NotFound
 from core.ids import new_id
-from core.vocabulary import Role
 from db.tenant import Transaction
 
 router = APIRouter(prefix=API, tags=["alerts"])
@@ -42,14 +41,12 @@ def list_silences(
 
 @router.post("/silences", summary="新建静默 · Create a silence", status_code=201, dependencies=[require(*STAFF)])
 def create_silence(body: SilenceIn, caller: Caller, tx: Tx, state: State, audit: Audit) -> Silence:
-    """Holds back what it matches until it ends by itself; an emergency is never held back, except by a drill.
+    """Holds back what it matches until it ends by itself; an emergency is never held back.
 
     Without `alert_types` only technical alerts are meant. Every finding held back is recorded (`GET /suppressions`),
-    and one that still holds at the end is raised then. A drill is an admin's, on one device, for four hours at most.
+    and one that still holds at the end is raised then.
     """
     now = state.clock.now()
-    if body.drill and caller.role is not Role.ADMIN:
-        raise Forbidden("a drill that holds emergencies back is made by an admin")
     try:
         start = body.check_times(now)
     except ValueError as error:
@@ -72,12 +69,11 @@ def create_silence(body: SilenceIn, caller: Caller, tx: Tx, state: State, audit:
         device_key=device and device["key"],
         resident_id=body.resident_id,
         alert_types=[one.value for one in body.alert_types] if body.alert_types else None,
-        drill=body.drill,
         starts_at=start,
         ends_at=body.ends_at,
         now=now,
     )
-    audit.record("create", "silence", silence, drill=body.drill, ends_at=body.ends_at.isoformat())
+    audit.record("create", "silence", silence, ends_at=body.ends_at.isoformat())
     return _view(_get(tx, silence), now)
 
 

@@ -17,14 +17,13 @@ from core.vocabulary import ALERT_TYPES, EMERGENCY_TYPES
 AlertType = StrEnum("AlertType", {code.upper(): code for code in ALERT_TYPES})  # type: ignore[misc]  # members come from data
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), Storable]
 SECONDS_MAX = 30 * 86_400
-DRILL_SECONDS_MAX = 4 * 3600
 
 
 class SilenceIn(Input):
     """What is to be held back, why and until when. What is left out matches everything of the institution."""
 
     reason: Reason = Field(examples=["三楼网络检修 network works on the third floor"])
-    ends_at: Instant = Field(description="it ends by itself then; at most 30 days ahead, a drill at most 4 hours")
+    ends_at: Instant = Field(description="it ends by itself then; at most 30 days ahead")
     starts_at: Instant | None = Field(default=None, description="now unless given")
     building: ShortText = Field(default="", examples=[""])
     floor: ShortText = Field(default="", examples=["3"])
@@ -35,24 +34,21 @@ class SilenceIn(Input):
         default=None,
         min_length=1,
         max_length=50,
-        description="without types only technical alerts are meant; emergencies can never be named but in a drill",
+        description="without types only technical alerts are meant; emergencies can never be named",
         examples=[["device_silent", "gateway_down"]],
     )
-    drill: bool = Field(default=False, description="an admin's drill on one device: its emergencies open nothing")
 
     @model_validator(mode="after")
     def _no_emergency(self) -> Self:
         named = sorted(EMERGENCY_TYPES & {one.value for one in self.alert_types or ()})
-        if named and not self.drill:
+        if named:
             raise ValueError(f"an emergency is never silenced: {', '.join(named)}")
-        if self.drill and self.device_id is None:
-            raise ValueError("a drill names its device")
         return self
 
     def check_times(self, now: datetime) -> datetime:
         """When it begins. Raises ValueError for an end that has passed or lies too far ahead."""
         start = max(self.starts_at or now, now)
-        longest = timedelta(seconds=DRILL_SECONDS_MAX if self.drill else SECONDS_MAX)
+        longest = timedelta(seconds=SECONDS_MAX)
         if self.ends_at <= start:
             raise ValueError("it would have ended before it begins")
         if self.ends_at - now > longest:
@@ -73,7 +69,6 @@ class Silence(BaseModel):
     device_id: str | None
     resident_id: UUID | None
     alert_types: list[str] | None
-    drill: bool
     starts_at: datetime
     ends_at: datetime
     ended_at: datetime | None = Field(description="when somebody ended it before its time")
@@ -91,7 +86,7 @@ class Suppression(BaseModel):
 
     id: int = Field(examples=[81])
     at: datetime
-    cause: Literal["silence", "drill", "inhibition"]
+    cause: Literal["silence", "inhibition"]
     silence_id: UUID | None
     by_alert_id: UUID | None = Field(description="the alert that explains it")
     reason: str

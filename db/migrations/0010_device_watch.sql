@@ -20,7 +20,7 @@ ALTER TABLE alerts ADD CONSTRAINT alerts_subject CHECK (
     resident_id IS NOT NULL OR device_key IS NOT NULL OR type IN ('site_offline', 'ingest_down'));
 
 -- A silence or a time of maintenance: who wants what to be held back, why, and until when. A column left empty matches
--- everything; without types, only technical alerts are meant.
+-- everything; without types, only technical alerts are meant. No silence holds an emergency back.
 CREATE TABLE silences (
     id             uuid PRIMARY KEY,
     institution_id uuid NOT NULL REFERENCES institutions (id),
@@ -32,7 +32,6 @@ CREATE TABLE silences (
     device_key     integer REFERENCES devices (key),
     resident_id    uuid,
     alert_types    text[],
-    drill          boolean NOT NULL DEFAULT false,
     starts_at      timestamptz NOT NULL,
     ends_at        timestamptz NOT NULL,
     ended_at       timestamptz,
@@ -40,7 +39,7 @@ CREATE TABLE silences (
     created_at     timestamptz NOT NULL,
     FOREIGN KEY (institution_id, resident_id) REFERENCES residents (institution_id, id),
     CHECK (ends_at > starts_at),
-    CHECK (NOT drill OR device_key IS NOT NULL)
+    CHECK (alert_types && '{sos,fall,smoke,gas,co}'::text[] IS NOT TRUE)
 );
 CREATE INDEX silences_current ON silences (institution_id, ends_at) WHERE ended_at IS NULL;
 SELECT protect_tenant_table('silences', '{anhu_alerts,anhu_jobs}');
@@ -52,7 +51,7 @@ CREATE TABLE alert_suppressions (
     id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     institution_id uuid NOT NULL REFERENCES institutions (id),
     at             timestamptz NOT NULL,
-    cause          text NOT NULL CHECK (cause IN ('silence', 'drill', 'inhibition')),
+    cause          text NOT NULL CHECK (cause IN ('silence', 'inhibition')),
     silence_id     uuid REFERENCES silences (id),
     by_alert_id    uuid REFERENCES alerts (id),
     reason         text NOT NULL,

@@ -1,4 +1,4 @@
--- Silences, times of maintenance and drills; what they and other alerts have held back.
+-- Silences and times of maintenance; what they and other alerts have held back.
 
 -- name: explaining
 -- The open alert that makes this device's trouble a consequence: of its gateway, its house or the platform.
@@ -12,22 +12,21 @@ ORDER BY a.type = 'ingest_down' DESC, a.type = 'site_offline' DESC, a.opened_at 
 FOR UPDATE OF a
 
 -- name: matching
--- The silence in force that means this occurrence. Emergencies are held back by a drill on the very device alone; what
--- concerns a person, only where its type is named.
-SELECT s.id, s.drill, s.reason FROM silences s
+-- The silence in force that means this occurrence, which is no emergency. What concerns a person, only where its type
+-- is named.
+SELECT s.id, s.reason FROM silences s
 LEFT JOIN residents r ON r.id = %(resident_id)s::uuid
 LEFT JOIN bindings b ON b.device_key = %(device_key)s::integer AND b.bound_from <= %(now)s
      AND (b.bound_to IS NULL OR b.bound_to > %(now)s)
 LEFT JOIN residents w ON w.id = b.resident_id
 WHERE s.institution_id = %(institution_id)s AND s.ended_at IS NULL AND s.starts_at <= %(now)s AND s.ends_at > %(now)s
-  AND (s.drill OR NOT %(emergency)s)
-  AND (CASE WHEN s.alert_types IS NULL THEN %(technical)s OR s.drill ELSE %(type)s = ANY (s.alert_types) END)
+  AND (CASE WHEN s.alert_types IS NULL THEN %(technical)s ELSE %(type)s = ANY (s.alert_types) END)
   AND (s.device_key IS NULL OR s.device_key = %(device_key)s)
   AND (s.resident_id IS NULL OR s.resident_id IN (r.id, w.id))
   AND (s.building = '' OR s.building IN (r.building, w.building))
   AND (s.floor = '' OR s.floor IN (r.floor, w.floor))
   AND (s.room = '' OR s.room IN (r.room, w.room, b.room))
-ORDER BY s.drill, s.ends_at DESC LIMIT 1
+ORDER BY s.ends_at DESC LIMIT 1
 
 -- name: record
 INSERT INTO alert_suppressions (institution_id, at, cause, silence_id, by_alert_id, away_id, reason, type, severity,
@@ -61,16 +60,16 @@ UPDATE alert_suppressions SET released_at = %(now)s WHERE id = %(id)s
 
 -- name: create
 INSERT INTO silences (id, institution_id, author_id, reason, building, floor, room, device_key, resident_id, alert_types,
-                      drill, starts_at, ends_at, created_at)
+                      starts_at, ends_at, created_at)
 VALUES (%(id)s, %(tenant)s, %(author)s, %(reason)s, %(building)s, %(floor)s, %(room)s, %(device_key)s, %(resident_id)s,
-        %(alert_types)s, %(drill)s, %(starts_at)s, %(ends_at)s, %(now)s)
+        %(alert_types)s, %(starts_at)s, %(ends_at)s, %(now)s)
 
 -- name: end
 UPDATE silences SET ended_at = %(now)s, ended_by = %(user)s
 WHERE id = %(id)s AND ended_at IS NULL AND ends_at > %(now)s
 
 -- name: get
-SELECT s.id, s.reason, s.building, s.floor, s.room, d.id AS device_id, s.resident_id, s.alert_types, s.drill,
+SELECT s.id, s.reason, s.building, s.floor, s.room, d.id AS device_id, s.resident_id, s.alert_types,
        s.starts_at, s.ends_at, s.ended_at, s.created_at, u.name AS author, e.name AS ended_by,
        (SELECT count(*) FROM alert_suppressions p WHERE p.silence_id = s.id) AS suppressed
 FROM silences s
@@ -80,7 +79,7 @@ LEFT JOIN devices d ON d.key = s.device_key
 WHERE s.id = %(id)s
 
 -- name: list
-SELECT s.id, s.reason, s.building, s.floor, s.room, d.id AS device_id, s.resident_id, s.alert_types, s.drill,
+SELECT s.id, s.reason, s.building, s.floor, s.room, d.id AS device_id, s.resident_id, s.alert_types,
        s.starts_at, s.ends_at, s.ended_at, s.created_at, u.name AS author, e.name AS ended_by,
        (SELECT count(*) FROM alert_suppressions p WHERE p.silence_id = s.id) AS suppressed
 FROM silences s
