@@ -17,7 +17,7 @@ from rich.table import Table
 
 from cli import accounts, provision
 from cli.overhear import Overheard, overhear
-from cli.runtime import Secrets, embedded_url
+from cli.runtime import INGEST_USER, Secrets, embedded_url
 from core.broker import BrokerAddress, parse_broker_url
 from core.clock import Clock, SystemClock
 from core.errors import AnhuError
@@ -37,7 +37,6 @@ Site = Annotated[str, Option(help="Code of the institution.")]
 ForeignId = Annotated[int, typer.Argument(help="Number in the list of `anhu devices list-foreign`.")]
 
 SHOWN_MAX = 500
-INGEST_USER = "anhu-ingest"
 console = Console()
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 from rich.console import Console
@@ -27,6 +28,7 @@ from db.tenant import Transaction, service_transaction
 STALE = timedelta(seconds=30)
 BEHIND_MAX = 200
 SKEW_SECONDS_MAX = 2.0
+LAG_SECONDS_MAX = 10.0
 DISK_SHARE_MIN = 0.1
 WATCHED_ROLES = ("ingest", "alerts", "jobs")
 
@@ -91,10 +93,12 @@ def _look_at_database(tx: Transaction, clock: Clock) -> Iterator[Finding]:
         "Synchronise both (chrony): alerts, tokens and certificates depend on it." if skew > SKEW_SECONDS_MAX else ""
     )
     yield Finding("clocks", f"this machine and the database are {skew:.1f} s apart", apart)
-    alive = {row["role"] for row in tx.all("admin.heartbeats") if now - row["at"] < STALE}
+    beats = [row for row in tx.all("admin.heartbeats") if now - row["at"] < STALE]
+    alive = {row["role"] for row in beats}
     for role in WATCHED_ROLES:
         missing = f"Start it: anhu run {role}. If it runs, its log says why it is silent."
         yield Finding(role, "alive" if role in alive else "no sign of life for 30 s", "" if role in alive else missing)
+    yield from _look_at_lag(beats)
     for row in tx.all("admin.followers"):
         late = "It cannot keep up or has stopped: look at its log." if row["behind"] > BEHIND_MAX else ""
         yield Finding("feed", f"{row['name']} is {row['behind']} batches behind", late)
@@ -102,6 +106,17 @@ def _look_at_database(tx: Transaction, clock: Clock) -> Iterator[Finding]:
         yield from _look_at_chunks(tx, clock, timescale=timescale)
     for row in tx.all("admin.recent_rejections", since=now - timedelta(hours=1)):
         yield Finding("rejected", f"{row['n']} in the last hour: {row['reason']}")
+
+
+def _look_at_lag(beats: Iterable[dict[str, Any]]) -> Iterator[Finding]:
+    """How long the oldest message of each ingest process has waited for its acknowledgement, as it last said."""
+    for row in beats:
+        lag = row["detail"].get("lag_seconds") if row["role"] == "ingest" else None
+        if lag is None:
+            continue
+        late = "The database is slow or refuses: look at ingest's log and at the commit times."
+        told = f"{row['instance']}: its oldest message without acknowledgement waits for {lag:.1f} s"
+        yield Finding("lag", told, late if lag > LAG_SECONDS_MAX else "")
 
 
 def _look_at_chunks(tx: Transaction, clock: Clock, *, timescale: bool) -> Iterator[Finding]:
@@ -129,7 +144,11 @@ def _look_at_disk(data_dir: Path | None) -> Finding:
 
 def _look_at_broker(settings: Settings, data_dir: Path | None, clock: Clock) -> Iterator[Finding]:
     advice = "Start the broker and check ANHU_MQTT_URL or ANHU_MQTT_PORT."
-    if data_dir or settings.mqtt_url is None:
+    if data_dir is not None:
+        running = "Start it: anhu up. Its log is in the directory's broker."
+        yield from _told("broker", lambda: doctor_broker.look_at_embedded(data_dir, settings.mqtt_port, clock), running)
+        return
+    if settings.mqtt_url is None:
 
         def attempt() -> str:
             with socket.create_connection(("127.0.0.1", settings.mqtt_port), timeout=5):

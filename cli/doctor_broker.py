@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from cli.accounts import keeper_address, users_of
+from cli.runtime import INGEST_USER, Secrets, embedded_url
 from core.broker import BrokerAddress
 from core.clock import Clock, from_unix
 from core.errors import Misconfigured, Unavailable
 from core.settings import Settings
 from db.pool import make_pool
+from db.tenant import service_transaction
 from devices.accounts.control import Control
+from devices.accounts.desired import device_users
 from devices.accounts.reconcile import difference, read_actual, unique
 
 CERTIFICATE_DAYS_MIN = 21
 WAIT_SECONDS = 10.0
 FIGURE_SECONDS = 2.0
+ACCOUNT_FILES = ("rumqttd.toml", "dynamic-security.json")
+"""Where the two embedded brokers have them; the younger is of the one that runs."""
 DROPPED = "$SYS/broker/publish/messages/dropped"
 STORED = "$SYS/broker/store/messages/count"
 
@@ -66,12 +73,17 @@ def try_account(address: BrokerAddress) -> str:
         told[0] = f"{address.username} may not subscribe to anhu/v1" if codes[0].is_failure else ""
         done.set()
 
+    def ended(*_: Any) -> None:
+        if not done.is_set():
+            told[0] = f"the broker ends {address.username}'s connection without an answer: another password?"
+            done.set()
+
     client = Client(CallbackAPIVersion.VERSION2, client_id="anhu-doctor", reconnect_on_failure=False)
     client.username_pw_set(address.username, address.password)
     if address.tls:
         ca = str(address.ca_file) if address.ca_file else None
         client.tls_set_context(ssl.create_default_context(cafile=ca))
-    client.on_connect, client.on_subscribe = connected, subscribed
+    client.on_connect, client.on_subscribe, client.on_disconnect = connected, subscribed, ended
     client.connect(address.host, address.port)
     client.loop_start()
     answered = done.wait(WAIT_SECONDS)
@@ -82,6 +94,33 @@ def try_account(address: BrokerAddress) -> str:
     if told[0]:
         raise Misconfigured(told[0])
     return f"{address.username} signs in and subscribes at {address.host}:{address.port}"
+
+
+def look_at_embedded(data_dir: Path, port: int, clock: Clock) -> Iterator[Told]:
+    """What `anhu up` runs: whether ingest's account signs in and may subscribe, and each device has an account.
+
+    Raises AnhuError or OSError.
+    """
+    secrets = Secrets.load(data_dir)
+    address = BrokerAddress("127.0.0.1", port, INGEST_USER, secrets.broker_password, tls=False)
+    yield Told("broker", try_account(address))
+    pool = make_pool(embedded_url(data_dir, "admin", clock), "admin", size_max=1)
+    try:
+        with service_transaction(pool) as tx:
+            wanted = {user.username for user in device_users(tx, secrets.device_key)}
+    finally:
+        pool.close()
+    written = max((data_dir / "broker" / name for name in ACCOUNT_FILES), key=_written_at).read_text(encoding="utf-8")
+    missing = sorted(name for name in wanted if json.dumps(name) not in written)
+    if not missing:
+        yield Told("accounts", f"{len(wanted)}, all as the registry has them")
+        return
+    told = f"{len(missing)} of {len(wanted)} devices have none: {', '.join(missing[:5])}"
+    yield Told("accounts", told, "A change is taken up within seconds; if this stays, restart `anhu up`.")
+
+
+def _written_at(path: Path) -> float:
+    return path.stat().st_mtime if path.exists() else 0.0
 
 
 def look_at_accounts(settings: Settings, clock: Clock) -> Iterator[Told]:

@@ -13,6 +13,9 @@ from core.clock import Clock
 from core.errors import Misconfigured
 from db.pool import DbRole
 
+INGEST_USER = "anhu-ingest"
+"""The account that ingest signs in with at an embedded broker."""
+
 
 @dataclass(frozen=True, slots=True)
 class Secrets:

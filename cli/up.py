@@ -21,7 +21,7 @@ from cli.embedded.broker import Broker, make_broker
 from cli.embedded.postgres import EmbeddedPostgres
 from cli.embedded.preflight import preflight
 from cli.roles import RoleProcess
-from cli.runtime import Secrets
+from cli.runtime import INGEST_USER, Secrets
 from core.clock import Clock
 from core.errors import AnhuError, Misconfigured, Unavailable
 from core.settings import Settings
@@ -37,7 +37,6 @@ READY_SECONDS_MAX = 60.0
 STOP_SECONDS = 4.0
 TEND_SECONDS = 0.25
 RELOAD_QUIET_SECONDS = 0.5
-INGEST_USER = "anhu-ingest"
 
 
 class Installation:

@@ -57,6 +57,7 @@ class Ingester:
         self._commands_due = threading.Event()
         self._inbox_due = threading.Event()
         self._subscribers: list[Subscriber] = []
+        self._lanes: list[Lane] = []
         self._failed = False
 
     def run(self) -> bool:
@@ -134,6 +135,8 @@ class Ingester:
             linger_seconds=linger_seconds,
             latest=None if suffix else LatestWriter(self._database_url, self._clock),
         )
+        metrics.lag.set_function(lane.lag_seconds)
+        self._lanes.append(lane)
         self._subscribers.append(subscriber)
         return [
             (f"{name} broker", lambda: subscriber.run(self._stop)),
@@ -175,7 +178,10 @@ class Ingester:
     def _beat(self) -> None:
         instance = f"{socket.gethostname()}:{self._settings.mqtt_client_id}"
         while not self._stop.wait(HEARTBEAT_SECONDS):
-            detail = {"broker": all(subscriber.connected for subscriber in self._subscribers)}
+            detail = {
+                "broker": all(subscriber.connected for subscriber in self._subscribers),
+                "lag_seconds": round(max(lane.lag_seconds() for lane in self._lanes), 1),
+            }
             try:
                 with service_transaction(self._pool) as tx:
                     tx.run("ingest.beat", role="ingest", instance=instance, now=self._clock.now(), detail=detail)

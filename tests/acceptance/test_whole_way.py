@@ -270,24 +270,37 @@ def test_a_second_instance_is_told_so(home: Installation) -> None:
     assert str(home.data_dir) in done.stderr.replace("\n", "")
 
 
-def test_the_doctor_finds_everything_well(home: Installation) -> None:
+def test_the_doctor_looks_behind_the_ports_of_a_data_directory(home: Installation) -> None:
     ports = {
         "ANHU_API_PORT": home.demo["api"].rpartition(":")[2],
         "ANHU_MQTT_PORT": str(home.demo["mqtt"]["port"]),
     }
 
-    def well() -> bool:
+    def doctor() -> tuple[int, dict[str, dict[str, str]]]:
         done = subprocess.run(
-            [sys.executable, "-m", "cli", "doctor", "--data-dir", str(home.data_dir)],
+            [sys.executable, "-m", "cli", "doctor", "--json", "--data-dir", str(home.data_dir)],
             env=os.environ | ports,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
             check=False,
         )
-        return done.returncode == 0
+        return done.returncode, {one["what"]: one for one in json.loads(done.stdout)["findings"]}
 
-    until(well, "a healthy report", seconds=30)
+    until(lambda: doctor()[0] == 0, "a healthy report", seconds=60)
+    _, found = doctor()
+    assert "signs in and subscribes" in found["broker"]["detail"]
+    assert "all as the registry has them" in found["accounts"]["detail"]
+    assert "without acknowledgement" in found["lag"]["detail"]
+    secrets = home.data_dir / "secrets.json"
+    kept = secrets.read_text()
+    try:
+        secrets.write_text(json.dumps(json.loads(kept) | {"broker_password": "another"}))
+        code, found = doctor()
+    finally:
+        secrets.write_text(kept)
+    assert (code, "anhu-ingest" in found["broker"]["detail"]) == (1, True), found["broker"]
+    assert "anhu up" in found["broker"]["advice"]
 
 
 def test_a_stop_takes_less_than_ten_seconds_and_a_restart_keeps_everything(home: Installation) -> None:

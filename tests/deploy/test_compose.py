@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,32 @@ each_service = pytest.mark.parametrize("name", sorted(SERVICES))
 def test_the_file_has_the_parts_of_a_compose_file() -> None:
     parts = {key for key in COMPOSE if not key.startswith("x-")}
     assert parts == {"name", "services", "networks", "volumes", "secrets"}
+
+
+def test_docker_compose_takes_the_file(tmp_path: Path) -> None:
+    """Validated by its own schema of the Compose specification, with variables and anchors resolved; no engine."""
+    program = shutil.which("docker-compose")
+    if program is None:
+        pytest.skip("docker-compose is not installed: Debian's package docker-compose has it")
+    version = subprocess.run([program, "version", "--short"], capture_output=True, text=True, check=False).stdout
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    # The specification has had a top-level `name` since 2022; 1.29 is of 2021.
+    old = version.startswith("1.")
+    given = text.replace("\nname: anhu\n", "\n") if old else text
+
+    def config(content: str) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "docker-compose.yml").write_text(content, encoding="utf-8")
+        command = [program, "-p", "anhu", "-f", "docker-compose.yml", "--profile", "tools", "config"]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+
+    done = config(given)
+    assert done.returncode == 0, done.stderr
+    resolved = yaml.safe_load(done.stdout)["services"]
+    assert set(resolved) == set(SERVICES)
+    assert resolved["ingest"]["healthcheck"]["test"] == SERVICES["ingest"]["healthcheck"]["test"]
+    wrong = config(given.replace("    cap_drop: [ALL]", "    cap_dropp: [ALL]", 1))
+    assert wrong.returncode != 0
+    assert "cap_dropp" in wrong.stderr
 
 
 @each_service

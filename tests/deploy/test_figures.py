@@ -83,7 +83,7 @@ def names_and_labels(expression: str) -> tuple[set[str], set[str]]:
         return " "
 
     text = re.sub(r"\b(?:by|without|on|ignoring)\s*\(([^)]*)\)", grouping, text)
-    text = re.sub(r"\[[^\]]*\]", " ", text)
+    text = re.sub(r"\[[^\]]*\]|\boffset\s+\w+", " ", text)
     found = {name for name in re.findall(r"[a-zA-Z_:]\w*(?!\w)(?!\s*\()", text) if name not in WORDS}
     return found, labels
 

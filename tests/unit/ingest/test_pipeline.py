@@ -133,3 +133,22 @@ def test_a_stranger_is_judged_only_when_the_registry_can_be_asked(rig: Rig) -> N
     rig.stop.set()
     rig.thread.join(5)
     assert rig.counter("received_total") == rig.counter("stored_total") == 1
+
+
+def test_the_lag_is_the_age_of_the_oldest_message_without_acknowledgement(rig: Rig) -> None:
+    """It grows while the database is away, whatever still comes, and ends with the acknowledgement."""
+    assert rig.lane.lag_seconds() == 0
+    rig.say(1)
+    rig.clock.advance(3)
+    assert rig.lane.lag_seconds() == 3, "waiting in memory"
+    rig.writer.away.set()
+    rig.thread.start()
+    assert rig.writer.tried.wait(5)
+    rig.clock.advance(4)
+    rig.say(2)
+    assert rig.lane.lag_seconds() == 7, "taken, not committed"
+    rig.writer.away.clear()
+    rig.until(2)
+    rig.stop.set()
+    rig.thread.join(5)
+    assert rig.lane.lag_seconds() == 0
