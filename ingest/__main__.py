@@ -135,7 +135,6 @@ class Ingester:
             linger_seconds=linger_seconds,
             latest=None if suffix else LatestWriter(self._database_url, self._clock),
         )
-        metrics.lag.set_function(lane.lag_seconds)
         self._lanes.append(lane)
         self._subscribers.append(subscriber)
         return [

@@ -1,1 +1,1 @@
-"""Silences, times of maintenance, drills, and what was held back."""
+"""Silences, times of maintenance, and what was held back."""
