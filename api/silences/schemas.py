@@ -86,7 +86,7 @@ class Suppression(BaseModel):
 
     id: int = Field(examples=[81])
     at: datetime
-    cause: Literal["silence", "inhibition"]
+    cause: Literal["silence", "inhibition", "away"]
     silence_id: UUID | None
     by_alert_id: UUID | None = Field(description="the alert that explains it")
     reason: str

@@ -39,7 +39,7 @@ GRANT UPDATE (status, version, updated_at) ON residents TO anhu_alerts;
 ALTER TABLE alert_suppressions ADD COLUMN away_id uuid REFERENCES resident_away (id);
 ALTER TABLE alert_suppressions DROP CONSTRAINT alert_suppressions_cause_check;
 ALTER TABLE alert_suppressions ADD CONSTRAINT alert_suppressions_cause_check
-    CHECK (cause IN ('silence', 'drill', 'inhibition', 'away'));
+    CHECK (cause IN ('silence', 'inhibition', 'away'));
 ALTER TABLE alert_suppressions DROP CONSTRAINT alert_suppressions_check;
 ALTER TABLE alert_suppressions ADD CONSTRAINT alert_suppressions_check
     CHECK (num_nonnulls(silence_id, by_alert_id, away_id) = 1);

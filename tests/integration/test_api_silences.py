@@ -104,6 +104,16 @@ def test_another_institutions_silences_devices_and_people_are_not_there(api: Api
     assert admin.post(URL, json=body(api, resident_id=str(api.world.b.residents[0]))).status_code == 404
 
 
+def test_what_an_absence_holds_back_is_read_with_its_cause(api: Api, occur: Callable[..., Any]) -> None:
+    nurse, resident = api.as_user("caregiver"), api.world.a.devices[0].resident_id
+    until = (api.clock.now() + timedelta(days=2)).isoformat()
+    answer = nurse.post(f"/api/v1/residents/{resident}/away", json={"kind": "away", "until": until})
+    assert answer.status_code == 201, answer.text
+    assert occur() is None
+    (held,) = nurse.get("/api/v1/suppressions").json()["items"]
+    assert (held["cause"], held["type"], held["silence_id"]) == ("away", "device_silent", None)
+
+
 def test_silences_and_suppressions_are_read_in_pages(api: Api, occur: Callable[..., Any]) -> None:
     nurse = api.as_user("caregiver")
     for _ in range(3):
