@@ -102,7 +102,8 @@ def _possible(path: str, method: str, operation: dict[str, Any]) -> list[str]:
         found += ["401", "403"]
     if "/auth/" in path or path.endswith("/me/password"):
         found += ["401", "429"]
-    if "{" in path or method in ("post", "delete"):
+    names = {one["name"] for one in operation.get("parameters", ())}
+    if "{" in path or method in ("post", "delete") or names & {"subject", "resident"}:
         found.append("404")
     if operation.get("parameters") or operation.get("requestBody"):
         found.append("422")
@@ -110,7 +111,7 @@ def _possible(path: str, method: str, operation: dict[str, Any]) -> list[str]:
         found += ["400", "413"]
     if method in ("post", "put", "patch", "delete"):
         found.append("409")
-    if method in ("put", "patch"):
+    if method in ("put", "patch") or "if-match" in names:
         found.append("412")
     return sorted(set(found))
 

@@ -200,6 +200,18 @@ def test_every_query_is_used_and_every_used_query_exists() -> None:
                     used.add(node.value)
     built = {name for name in defined if name.startswith(("rollup.refresh_", "maintenance.", "readings."))}
     assert defined - used - built == set(), "queries that nobody runs"
+    asked = {
+        node.args[0].value
+        for _, _, tree in MODULES
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("all", "first", "one", "run", "run_many")
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+        and re.fullmatch(r"\w+\.\w+", str(node.args[0].value))
+    }
+    assert asked - defined == set(), "names of queries that are not there"
 
 
 def test_suppressions_say_why() -> None:

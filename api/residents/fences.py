@@ -25,8 +25,9 @@ FENCES_MAX = 20
 """So many safe areas of one person are in force at once, at most."""
 
 FenceName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), Storable]
-Latitude = Annotated[float, Field(ge=-89, le=89, allow_inf_nan=False)]
-Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+LATITUDE_MAX, LONGITUDE_MAX = 89, 180
+# A list, not a tuple: OpenAPI tools do not all know tuples.
+Corner = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=2, max_length=2)]
 TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
 
@@ -34,7 +35,7 @@ class FenceIn(Input):
     """One corner and a radius make a circle, three or more corners a polygon."""
 
     name: FenceName = Field(examples=["小区"])
-    corners: list[tuple[Latitude, Longitude]] = Field(
+    corners: list[Corner] = Field(
         min_length=1, max_length=64, examples=[[[29.563, 106.551]]], description="latitude and longitude, degrees"
     )
     radius_m: float = Field(default=0, ge=0, le=50_000, allow_inf_nan=False, examples=[300])
@@ -43,9 +44,11 @@ class FenceIn(Input):
 
     @model_validator(mode="after")
     def _has_an_area(self) -> FenceIn:
+        if any(abs(latitude) > LATITUDE_MAX or abs(longitude) > LONGITUDE_MAX for latitude, longitude in self.corners):
+            raise ValueError(f"latitudes lie within {LATITUDE_MAX} degrees, longitudes within {LONGITUDE_MAX}")
         if len(self.corners) == 1 and self.radius_m < 20:
             raise ValueError("a circle needs a radius of at least 20 m")
-        if len(self.corners) == 2 or (len(self.corners) > 2 and len(set(self.corners)) < 3):
+        if len(self.corners) == 2 or (len(self.corners) > 2 and len(set(map(tuple, self.corners))) < 3):
             raise ValueError("a polygon needs three different corners")
         if len(self.corners) > 2 and self.radius_m:
             raise ValueError("a polygon has no radius")
@@ -57,7 +60,7 @@ class Fence(BaseModel):
 
     id: UUID
     name: str = Field(examples=["小区"])
-    corners: list[tuple[float, float]]
+    corners: list[Corner]
     radius_m: float = Field(examples=[300])
     from_time: str = Field(examples=["20:00"])
     to_time: str = Field(examples=["06:00"])
