@@ -7,6 +7,7 @@ after the others, so that a thousand door contacts never stand before a call for
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -15,13 +16,13 @@ from alerts.service import Occurrence
 from core.clock import Clock
 from core.errors import Unavailable
 from core.logging import get
-from core.vocabulary import EMERGENCY_EVENTS, Severity
+from core.vocabulary import EMERGENCY_EVENTS, NOTICED_EVENTS, Severity
 from db.pool import Pool
 from db.tenant import Transaction, service_transaction
 
 log = get(__name__)
 
-OPENING = (*EMERGENCY_EVENTS, "test", "restore")
+OPENING = (*EMERGENCY_EVENTS, *NOTICED_EVENTS, "test", "restore")
 LATE_SECONDS = 3600
 _SKIP_SECONDS = 30.0
 
@@ -77,6 +78,8 @@ def handle(tx: Transaction, clock: Clock, event: dict[str, Any]) -> dict[str, An
         tried = _occurrence(event, where, Severity.LOW)
         service.record_test(tx, clock, tried)
         checks.tick(tx, clock, event, tried, how="test_event")
+    elif event["type"] in NOTICED_EVENTS:
+        alert = service.open_or_append(tx, clock, _noticed(event, where))
     else:
         call = _occurrence(event, where, EMERGENCY_EVENTS[event["type"]])
         alert = service.open_or_append(tx, clock, checks.as_drill(tx, clock, event, call))
@@ -111,6 +114,12 @@ def _occurrence(event: dict[str, Any], where: dict[str, Any], severity: Severity
         note=note,
         test=event["type"] == "test" or event["data"].get("test") is True,
     )
+
+
+def _noticed(event: dict[str, Any], where: dict[str, Any]) -> Occurrence:
+    """What a device judged itself, under the name of the alert that a detector here would raise."""
+    kind, severity = NOTICED_EVENTS[event["type"]]
+    return replace(_occurrence(event, where, severity), type=kind)
 
 
 def place_of(where: dict[str, Any]) -> str:

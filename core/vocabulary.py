@@ -85,6 +85,13 @@ EMERGENCY_EVENTS: dict[str, Severity] = {
 }
 """Events that open an alert by themselves, at once, whatever else is known."""
 
+NOTICED_EVENTS: dict[str, tuple[str, Severity]] = {
+    "geofence_exit": ("geofence_exit", Severity.HIGH),
+    "tamper": ("tamper", Severity.MEDIUM),
+    "low_battery": ("battery_low", Severity.LOW),
+}
+"""What a device has judged by itself: the alert that it opens, the same as a detector's of this type."""
+
 ALERT_TYPES: dict[str, Names] = {
     **{code: EVENT_TYPES[code] for code in EMERGENCY_EVENTS},
     "heart_rate_high": Names("心率过快", "Heart rate high"),
@@ -138,6 +145,7 @@ ALERT_TYPES: dict[str, Names] = {
     "ingest_down": Names("平台数据接收中断", "Data reception down"),
     "takeover_suspected": Names("设备编号被重复使用", "Device id used twice"),
     "check_overdue": Names("安全设备检查逾期", "Safety check overdue"),
+    "tamper": EVENT_TYPES["tamper"],
 }
 
 EMERGENCY_TYPES: frozenset[str] = frozenset({"sos", "fall", "smoke", "gas", "co"})
@@ -146,7 +154,7 @@ EMERGENCY_TYPES: frozenset[str] = frozenset({"sos", "fall", "smoke", "gas", "co"
 TECHNICAL_TYPES: frozenset[str] = frozenset(
     {
         "device_silent", "sensor_silent", "sensor_flatline", "sensor_replayed", "battery_low", "gateway_down",
-        "site_offline", "ingest_down", "takeover_suspected", "check_overdue",
+        "site_offline", "ingest_down", "takeover_suspected", "check_overdue", "tamper",
     }
 )  # fmt: skip
 """About devices and lines, not people: what a silence means that names no type, and what may end by itself."""

@@ -225,3 +225,18 @@ def test_public_channels_learn_nothing(
     (body,) = screen.requests[0][1:]
     for secret in ("张老", "201", "sos", "紧急呼叫", "critical"):
         assert secret not in body.decode()
+
+
+@pytest.mark.parametrize(
+    ("event", "alert", "severity"),
+    [("geofence_exit", "geofence_exit", "high"), ("tamper", "tamper", "medium"), ("low_battery", "battery_low", "low")],
+)
+def test_what_a_device_has_judged_itself_opens_the_alert_of_that_type(
+    base: Database, world: World, handler: EventHandler, event: str, alert: str, severity: str
+) -> None:
+    base.event(world.a, event, "e-1")
+    base.event(world.a, event, "e-2")
+    handler.handle_all()
+    opened = base.alert()
+    assert (opened["type"], opened["severity"], opened["occurrences"]) == (alert, severity, 2)
+    assert opened["resident_id"] == world.a.residents[0]
