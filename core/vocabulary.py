@@ -154,7 +154,7 @@ EMERGENCY_TYPES: frozenset[str] = frozenset({"sos", "fall", "smoke", "gas", "co"
 TECHNICAL_TYPES: frozenset[str] = frozenset(
     {
         "device_silent", "sensor_silent", "sensor_flatline", "sensor_replayed", "battery_low", "gateway_down",
-        "site_offline", "ingest_down", "takeover_suspected", "check_overdue", "tamper",
+        "site_offline", "ingest_down", "takeover_suspected", "check_overdue",
     }
 )  # fmt: skip
 """About devices and lines, not people: what a silence means that names no type, and what may end by itself."""
