@@ -93,7 +93,7 @@ def test_agrees_with_the_slow_twin(seed: int) -> None:
     assert findings > 10
 
 
-def test_never_seen_is_silent_after_its_interval() -> None:
+def test_pain_20_a_device_that_never_spoke_is_silent_after_its_interval() -> None:
     detector = SilenceDetector()
     detector.register(5, 180, T0)
     assert detector.tick(T0 + 179) == []
