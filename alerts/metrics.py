@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from prometheus_client import Counter, Gauge
@@ -17,10 +18,19 @@ SUPPRESSED = Counter("anhu_alerts_suppressed", "Findings held back, each with a 
 LISTENING = Gauge("anhu_alerts_listening", "0 while no ingest process shows life: silence is not judged then.")
 FEED_LAG = Gauge("anhu_alerts_feed_lag_seconds", "Age of the oldest batch of the last pass.")
 PASS_SECONDS = Gauge("anhu_alerts_detector_pass_seconds", "Duration of the last pass of the detectors.")
+HEARTBEATS = Counter("anhu_alerts_heartbeats", "Signs of life given to the monitoring service outside.", ("result",))
+NOT_WELL = Gauge("anhu_alerts_not_well", "1 for each thing that keeps the sign of life from being given.", ("cause",))
 LEADING = Gauge("anhu_alerts_leading", "1 where this process runs the detectors.")
 AVAILABLE = Gauge(
     "anhu_alerts_database_available", "1 where the last turn of a worker reached the database.", ("worker",)
 )
+
+
+def show_causes(causes: Iterable[str]) -> None:
+    """Show what is not well now, and nothing else."""
+    NOT_WELL.clear()
+    for cause in causes:
+        NOT_WELL.labels(cause).set(1)
 
 
 def count_opened(alert: dict[str, Any] | None) -> None:

@@ -22,6 +22,7 @@ from alerts.audit import audit
 from alerts.events import EventHandler
 from alerts.family import away, links
 from alerts.feed import Follower, LostLead
+from alerts.heartbeat import Heartbeat
 from alerts.notify import apprise_channel
 from alerts.notify.outbox import Outbox
 from core.clock import Clock
@@ -31,7 +32,6 @@ from core.settings import Settings
 from db.listen import listen
 from db.pool import Pool, connect, make_pool
 from db.queries import sql
-from db.tenant import service_transaction
 
 log = get(__name__)
 
@@ -83,6 +83,15 @@ class Runtime:
             timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 60}
         )
         self._instance = f"{socket.gethostname()}:{os.getpid()}"
+        self._heartbeat = Heartbeat(
+            self._pool,
+            clock,
+            self._instance,
+            settings.heartbeat_url.get_secret_value() if settings.heartbeat_url else "",
+            allow_private=settings.webhook_allow_private,
+        )
+        self._leading = False
+        self._turned = clock.monotonic()
 
     def run(self) -> None:
         """Work until `stop`."""
@@ -119,6 +128,7 @@ class Runtime:
         for thread in threads:
             thread.join(max(0.0, end - self._clock.monotonic()))
         self._outbox.close()
+        self._heartbeat.close()
         self._pool.close(timeout=0.5)
         log.info("alerts stopped")
 
@@ -190,9 +200,7 @@ class Runtime:
         checks.raise_overdue(self._pool, self._clock, self._check_days)
 
     def _beat(self) -> None:
-        with service_transaction(self._pool) as tx:
-            now = self._clock.now()
-            tx.run("alerts.heartbeat", role="alerts", instance=self._instance, now=now, detail={})
+        self._heartbeat.beat(leading=self._leading, turned=self._turned)
 
     def _follow(self) -> None:
         """Hold the lead while the connection lives that has its lock; another process takes over when it ends."""
@@ -205,6 +213,7 @@ class Runtime:
             if row is None or not row["leading"]:
                 return
             metrics.LEADING.set(1)
+            self._leading, self._turned = True, self._clock.monotonic()
             # Its turn lasts as long as it leads: the database is there from its beginning.
             metrics.AVAILABLE.labels("detectors").set(1)
             try:
@@ -212,6 +221,7 @@ class Runtime:
             except LostLead:
                 log.warning("another process follows the feed; beginning again")
             finally:
+                self._leading = False
                 metrics.LEADING.set(0)
 
     def _lead(self, lock: psycopg.Connection[object]) -> None:
@@ -224,6 +234,7 @@ class Runtime:
                 self._reload.clear()
                 follower.reload()
             rows = follower.step()
+            self._turned = self._clock.monotonic()
             metrics.FEED_ROWS.inc(rows)
             metrics.FEED_LAG.set(follower.lag_seconds)
             metrics.PASS_SECONDS.set(follower.pass_seconds)

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from api import errors, openapi, reference
+from api.alerts.kpi_routes import router as alert_kpi_router
 from api.alerts.restraint import router as restraint_router
 from api.alerts.routes import router as alerts_router
 from api.audit.routes import router as audit_router
@@ -58,8 +59,9 @@ ROUTERS = (
     discovered_router,
     devices_router,
     ingest_door_router,
-    # Before the alerts: `load` and `throttles` are no alert's id.
+    # Before the alerts: `load`, `throttles` and `kpi` are no alert's id.
     restraint_router,
+    alert_kpi_router,
     alerts_router,
     silences_router,
     escalation_router,

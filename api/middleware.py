@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Mapping
 from typing import Any, Final
 
 import structlog
 from fastapi import HTTPException
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import TOO_LARGE, problem, render
 from core.clock import Clock
-from core.limits import REQUEST_BYTES_MAX
+from core.limits import REQUEST_BYTES_MAX, ROLE_SILENT_SECONDS
 from core.logging import get
 
 _access = get("api.access")
@@ -54,6 +55,21 @@ class RequestMetrics:
             buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
             registry=self.registry,
         )
+
+        self.role_age = Gauge(
+            "anhu_role_age_seconds", "Age of a role's last sign of life.", ("role",), registry=self.registry
+        )
+        self.role_missing = Gauge(
+            "anhu_role_missing", "1 where a role has given no sign of life for 30 s.", ("role",), registry=self.registry
+        )
+
+    def show_roles(self, ages_seconds: Mapping[str, float]) -> None:
+        """Show how long each role has been silent, and which are missing; a role that is not named is not shown."""
+        self.role_age.clear()
+        self.role_missing.clear()
+        for role, age in ages_seconds.items():
+            self.role_age.labels(role).set(age)
+            self.role_missing.labels(role).set(age > ROLE_SILENT_SECONDS)
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         method = method if method in _METHODS else "other"

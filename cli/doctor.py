@@ -19,18 +19,19 @@ from cli.runtime import embedded_url
 from core.broker import parse_broker_url
 from core.clock import Clock
 from core.errors import AnhuError
+from core.limits import ROLE_SILENT_SECONDS
 from core.settings import Settings, load_settings
+from core.vocabulary import WATCHED_ROLES
 from db import maintenance
 from db.migrate import migrations
 from db.pool import make_pool
 from db.tenant import Transaction, service_transaction
 
-STALE = timedelta(seconds=30)
+STALE = timedelta(seconds=ROLE_SILENT_SECONDS)
 BEHIND_MAX = 200
 SKEW_SECONDS_MAX = 2.0
 LAG_SECONDS_MAX = 10.0
 DISK_SHARE_MIN = 0.1
-WATCHED_ROLES = ("ingest", "alerts", "jobs")
 
 
 @dataclass(frozen=True, slots=True)

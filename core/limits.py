@@ -25,6 +25,9 @@ INFLIGHT_MESSAGES_MAX: Final = 4_000
 REJECTION_PAYLOAD_BYTES: Final = 2_048
 REJECTION_TOPIC_CHARS: Final = 512
 
+# Every role writes a sign of life each five seconds; without one for so long it is missing.
+ROLE_SILENT_SECONDS: Final = 30.0
+
 # HTTP.
 PAGE_LIMIT_DEFAULT: Final = 50
 PAGE_LIMIT_MAX: Final = 500

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import time
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
@@ -82,6 +83,9 @@ class Settings(BaseSettings):
     webhook_allow_private: bool = False
     """Whether webhooks may point at loopback and private addresses."""
 
+    heartbeat_url: SecretStr | None = None
+    """https URL of a monitoring service outside, asked each minute by the leading alerts process while all is well."""
+
     check_interval_days: int = Field(default=7, ge=1, le=366)
     """How often a safety device is to be tried, where neither its model nor its kind says otherwise."""
     public_url: str = Field(default="", pattern=r"^(https?://[^\s/?#]+(/[^\s?#]*)?)?$")
@@ -102,8 +106,18 @@ class Settings(BaseSettings):
     """Length of a chunk of readings on TimescaleDB: the newest should fit in a quarter of the server's memory."""
 
     timezone: str = "Asia/Shanghai"
+    shift_day_from: time = time(8)
+    shift_evening_from: time = time(16)
+    shift_night_from: time = time(0)
+    """When the shifts begin, wall time in `timezone`; what figures by shift are counted by."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     log_json: bool = True
+
+    @model_validator(mode="after")
+    def _check_shifts(self) -> Settings:
+        if len({self.shift_day_from, self.shift_evening_from, self.shift_night_from}) < 3:
+            raise ValueError("the three shifts must begin at three different times")
+        return self
 
     @classmethod
     def settings_customise_sources(

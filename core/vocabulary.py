@@ -148,6 +148,9 @@ ALERT_TYPES: dict[str, Names] = {
     "tamper": EVENT_TYPES["tamper"],
 }
 
+WATCHED_ROLES: tuple[str, ...] = ("ingest", "alerts", "jobs")
+"""Roles without which somebody may not be heard; the others serve people who look."""
+
 EMERGENCY_TYPES: frozenset[str] = frozenset({"sos", "fall", "smoke", "gas", "co"})
 """Calls for help: nothing silences or inhibits them."""
 

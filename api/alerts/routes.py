@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -16,12 +15,10 @@ from api.alerts.schemas import (
     ActionBody,
     AlertDetail,
     AlertPage,
-    Kpi,
     ResolveBody,
 )
 from api.deps import API, STAFF, Audit, AuditTrail, Caller, Tx, require
 from api.paging import LIMIT_DEFAULT, Cursor, Limit, cursor_id, cursor_time, decode_cursor, page
-from api.schemas import Instant
 from api.state import State
 from core.clock import Clock
 from core.errors import BadInput, NotFound
@@ -31,7 +28,6 @@ from db.tenant import Transaction
 router = APIRouter(prefix=API, tags=["alerts"])
 READERS = (*STAFF, Role.FAMILY)
 _NO_ALERT = "there is no such alert"
-KPI_DAYS = 30
 
 
 def _family(caller: Caller) -> UUID | None:
@@ -92,22 +88,6 @@ async def stream_alerts(
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     body = stream.events(hub, caller, last, still_welcome)
     return StreamingResponse(body, media_type="text/event-stream", headers=headers)
-
-
-@router.get("/alerts/kpi", summary="响应指标 · Response figures", dependencies=[require(*STAFF, Role.REGULATOR)])
-def alert_kpi(
-    tx: Tx,
-    state: State,
-    from_: Annotated[Instant | None, Query(alias="from")] = None,
-    to: Annotated[Instant | None, Query()] = None,
-) -> Kpi:
-    """Counted on every alert opened in [from, to), unanswered ones included; by default the last 30 days."""
-    now = state.clock.now()
-    end = to or now + timedelta(seconds=1)
-    start = from_ or end - timedelta(days=KPI_DAYS)
-    if start >= end:
-        raise BadInput("from must be before to")
-    return views.kpi(tx.all("alert_routes.kpi", **{"from": start, "to": end, "now": now}), start, end)
 
 
 @router.get("/alerts/{alert_id}", summary="报警详情 · One alert", dependencies=[require(*READERS)])

@@ -146,6 +146,7 @@ class Indicator(BaseModel):
     numerator: int
     denominator: int
     value: float | None = Field(description="null where there is nothing to count")
+    percent: float | None = Field(description="the same in percent", examples=[97.5])
     target: float | None
     met: bool | None
 
@@ -158,6 +159,27 @@ class KpiGroup(BaseModel):
     self_resolved: int
     unanswered: int
     indicators: list[Indicator]
+    resident_days: float = Field(description="days of residents in care")
+    caregiver_days: float = Field(description="days of caregivers with an account")
+    per_resident_day: float | None = Field(description="alerts, tests left out, for each resident and day")
+    per_caregiver_day: float | None = Field(description="alerts, tests left out, for each caregiver and day")
+
+
+class KpiSlice(KpiGroup):
+    """The figures of one month, institution, shift or type: of urgent alerts, and of all beside them."""
+
+    key: str = Field(examples=["2026-01"])
+    name: Names
+    all_severities: KpiGroup
+
+
+class KpiSlices(BaseModel):
+    """The same alerts, divided in four ways."""
+
+    month: list[KpiSlice]
+    institution: list[KpiSlice]
+    shift: list[KpiSlice]
+    type: list[KpiSlice]
 
 
 class Kpi(KpiGroup):
@@ -169,3 +191,4 @@ class Kpi(KpiGroup):
     to: datetime
     population: str = "critical, high"
     all_severities: KpiGroup
+    by: KpiSlices

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,9 +12,6 @@ from api.alerts.schemas import (
     AlertDetail,
     DeviceBrief,
     Entry,
-    Indicator,
-    Kpi,
-    KpiGroup,
     NextEscalation,
     Person,
     ResidentBrief,
@@ -31,14 +27,6 @@ _COPIED = (
     "occurrences", "acknowledged_at", "on_site_at", "resolved_at", "cleared_at", "outcome", "deadline_at", "score",
     "version",
 )  # fmt: skip
-
-_INDICATORS = (
-    ("answered_60s", "60秒内响应率", "Answered within 60 s", "answered_60", "due_60", 0.975),
-    ("answered_180s", "180秒内响应率", "Answered within 180 s", "answered_180", "due_180", 0.99),
-    ("on_site_45min", "45分钟内到场率", "On site within 45 min", "reached_2700", "due_2700", 0.90),
-    ("on_site_60min", "60分钟内到场率", "On site within 60 min", "reached_3600", "due_3600", 1.0),
-    ("false_alarm_share", "误报占比", "Share of false alarms", "false_alarms", "resolved", None),
-)
 
 
 def names(pair: Pair) -> Names:
@@ -127,34 +115,3 @@ def detail(tx: Transaction, row: Mapping[str, Any], *, family: UUID | None) -> A
 
 def _person(user_id: UUID | None, name: str | None) -> Person | None:
     return Person(id=user_id, name=name or "") if user_id else None
-
-
-def kpi(rows: list[dict[str, Any]], start: datetime, end: datetime) -> Kpi:
-    """The figures from one row for urgent alerts and one for the others."""
-    by_urgency = {row["urgent"]: row for row in rows}
-    counted = [name for _, _, _, *pair, _ in _INDICATORS for name in pair]
-    fields = ("alerts", "tests", "self_resolved", "unanswered", *counted)
-    urgent = {name: int(by_urgency.get(True, {}).get(name, 0)) for name in fields}
-    total = {name: urgent[name] + int(by_urgency.get(False, {}).get(name, 0)) for name in fields}
-    group = _group(urgent)
-    return Kpi(**group.model_dump(), **{"from": start, "to": end, "all_severities": _group(total)})
-
-
-def _group(counts: dict[str, int]) -> KpiGroup:
-    indicators = []
-    for code, zh, en, numerator, denominator, target in _INDICATORS:
-        above, below = counts[numerator], counts[denominator]
-        value = above / below if below else None
-        met = None if value is None or target is None else value >= target
-        indicators.append(
-            Indicator(
-                code=code,
-                name=Names(zh=zh, en=en),
-                numerator=above,
-                denominator=below,
-                value=value,
-                target=target,
-                met=met,
-            )
-        )
-    return KpiGroup(indicators=indicators, **{n: counts[n] for n in ("alerts", "tests", "self_resolved", "unanswered")})

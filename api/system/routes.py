@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Literal
 
@@ -12,7 +13,9 @@ from pydantic import BaseModel, Field
 
 from api.deps import PUBLIC
 from api.state import State
-from core.errors import Misconfigured
+from core.errors import Misconfigured, Unavailable
+from core.limits import ROLE_SILENT_SECONDS
+from core.vocabulary import WATCHED_ROLES
 from db.migrate import migrations
 from db.tenant import service_transaction
 
@@ -32,6 +35,7 @@ class RoleHeartbeat(BaseModel):
     instance: str
     at: datetime
     age_seconds: float = Field(examples=[3.2])
+    leading: bool | None = Field(description="whether this alerts process leads; null for other roles")
 
 
 class Ready(BaseModel):
@@ -41,6 +45,7 @@ class Ready(BaseModel):
     schema_version: int = Field(examples=[6])
     database: Literal["plain", "timescale"]
     roles: list[RoleHeartbeat]
+    missing: list[str] = Field(description="roles without a sign of life for 30 s: the api serves, but nobody watches")
 
 
 @router.get("/healthz", summary="存活 · Does the process live", dependencies=[PUBLIC])
@@ -62,12 +67,29 @@ def readyz(state: State) -> Ready:
     if row["number"] != newest:
         raise Misconfigured(f"the schema is {row['number']}, this release needs {newest}; run `anhu migrate`")
     roles = [RoleHeartbeat(**one, age_seconds=round((now - one["at"]).total_seconds(), 1)) for one in beats]
-    return Ready(schema_version=row["number"], database=row["flavour"], roles=roles)
+    return Ready(schema_version=row["number"], database=row["flavour"], roles=roles, missing=_missing(roles))
+
+
+def _missing(roles: list[RoleHeartbeat]) -> list[str]:
+    alive = {one.role for one in roles if one.age_seconds <= ROLE_SILENT_SECONDS}
+    return [role for role in WATCHED_ROLES if role not in alive]
 
 
 @router.get(
     "/metrics", summary="运行指标 · Figures for Prometheus", response_class=PlainTextResponse, dependencies=[PUBLIC]
 )
 def metrics(state: State) -> Response:
-    """Requests by method, route template and status; no ids in labels."""
+    """Requests by method, route template and status; no ids in labels. Roles of which nothing is known are left out."""
+    now = state.clock.now()
+    try:
+        with service_transaction(state.pool) as tx:
+            beats = tx.all("services.heartbeats")
+    except Unavailable:
+        state.metrics.show_roles({})
+    else:
+        newest = {
+            role: max((one["at"] for one in beats if one["role"] == role), default=None) for role in WATCHED_ROLES
+        }
+        ages = {role: (now - at).total_seconds() if at else math.inf for role, at in newest.items()}
+        state.metrics.show_roles(ages)
     return Response(generate_latest(state.metrics.registry), media_type=CONTENT_TYPE_LATEST)

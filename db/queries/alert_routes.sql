@@ -43,33 +43,3 @@ SELECT resident_id FROM consents WHERE user_id = %(family)s AND scope = 'alerts'
 SELECT user_id, resident_id FROM consents
 WHERE user_id = ANY (%(families)s::uuid[]) AND resident_id = ANY (%(residents)s::uuid[])
   AND scope = 'alerts' AND withdrawn_at IS NULL
-
--- name: kpi
--- Counted on every alert opened in [from, to). Tests stand apart. What is too young to have missed a limit is not yet
--- in that limit's denominator; what nobody answered stays in it. Technical alerts that ended by themselves before
--- anybody answered are told apart, since there was nothing left to answer.
-WITH chosen AS (
-    SELECT severity IN ('critical', 'high') AS urgent, state, outcome,
-           (outcome = 'test' OR evidence ->> 'test' = 'true') IS TRUE AS test,
-           state = 'resolved' AND resolved_by IS NULL AND acknowledged_at IS NULL AS self_resolved,
-           extract(epoch FROM acknowledged_at - opened_at) AS answer,
-           extract(epoch FROM coalesce(on_site_at, CASE WHEN outcome IN ('assisted', 'hospital') THEN resolved_at END)
-                              - opened_at) AS reach,
-           extract(epoch FROM %(now)s - opened_at) AS age
-    FROM alerts WHERE opened_at >= %(from)s AND opened_at < %(to)s
-)
-SELECT urgent, count(*) AS alerts, count(*) FILTER (WHERE test) AS tests,
-    count(*) FILTER (WHERE NOT test AND self_resolved) AS self_resolved,
-    count(*) FILTER (WHERE NOT test AND NOT self_resolved AND answer IS NULL) AS unanswered,
-    count(*) FILTER (WHERE c.counts AND answer <= 60) AS answered_60,
-    count(*) FILTER (WHERE c.counts AND (answer IS NOT NULL OR age > 60)) AS due_60,
-    count(*) FILTER (WHERE c.counts AND answer <= 180) AS answered_180,
-    count(*) FILTER (WHERE c.counts AND (answer IS NOT NULL OR age > 180)) AS due_180,
-    count(*) FILTER (WHERE c.counts AND reach <= 2700) AS reached_2700,
-    count(*) FILTER (WHERE c.counts AND (reach IS NOT NULL OR (state <> 'resolved' AND age > 2700))) AS due_2700,
-    count(*) FILTER (WHERE c.counts AND reach <= 3600) AS reached_3600,
-    count(*) FILTER (WHERE c.counts AND (reach IS NOT NULL OR (state <> 'resolved' AND age > 3600))) AS due_3600,
-    count(*) FILTER (WHERE c.counts AND outcome = 'false_alarm') AS false_alarms,
-    count(*) FILTER (WHERE c.counts AND state = 'resolved') AS resolved
-FROM chosen CROSS JOIN LATERAL (SELECT NOT test AND NOT self_resolved AS counts) c
-GROUP BY urgent

@@ -200,6 +200,16 @@ SELECT seq, checkpoint_seq FROM feed_followers WHERE name = %(name)s FOR UPDATE
 INSERT INTO heartbeats (role, instance, at, detail) VALUES (%(role)s, %(instance)s, %(now)s, %(detail)s)
 ON CONFLICT (role, instance) DO UPDATE SET at = excluded.at, detail = excluded.detail
 
+-- name: alive
+SELECT DISTINCT role FROM heartbeats WHERE at >= %(since)s
+
+-- name: late_work
+-- What the emergency way should have done by now: events, steps, first attempts of pages.
+SELECT (SELECT count(*) FROM events WHERE handled_at IS NULL AND type = ANY(%(types)s) AND received < %(before)s) AS events,
+       (SELECT count(*) FROM escalation_steps s JOIN alerts a ON a.id = s.alert_id
+        WHERE s.state = 'pending' AND a.state = 'open' AND s.due_at < %(before)s) AS steps,
+       (SELECT count(*) FROM outbox WHERE state = 'pending' AND attempts = 0 AND next_attempt_at < %(before)s) AS pages
+
 -- name: latest_vitals
 -- What was last measured, to begin with where there is no memory yet.
 SELECT device_key, metric, extract(epoch FROM time)::float8 AS time, value FROM latest

@@ -4,4 +4,4 @@
 SELECT number, flavour FROM schema_migrations ORDER BY number DESC LIMIT 1
 
 -- name: heartbeats
-SELECT role, instance, at FROM heartbeats ORDER BY role, instance LIMIT 200
+SELECT role, instance, at, (detail ->> 'leading')::boolean AS leading FROM heartbeats ORDER BY role, instance LIMIT 200

@@ -158,6 +158,8 @@ def test_figures_count_everyone_and_keep_tests_apart(
     assert got == {
         "answered_60s": (2, 4, False),
         "answered_180s": (3, 4, False),
+        "on_site_15min": (0, 3, None),
+        "on_site_30min": (1, 3, None),
         "on_site_45min": (1, 3, False),
         "on_site_60min": (2, 3, False),
         "false_alarm_share": (1, 1, None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -96,6 +97,30 @@ def test_the_process_says_whether_it_lives_and_serves(api: Api, database_url: st
     ready = api.anonymous.get("/readyz").json()
     assert (ready["status"], ready["database"] in ("plain", "timescale")) == ("ready", True)
     assert [(one["role"], one["age_seconds"]) for one in ready["roles"]] == [("ingest", 7.0)]
+    assert ready["missing"] == ["alerts", "jobs"]
+
+
+def test_pain_44_a_role_that_is_silent_is_missing(api: Api, database_url: str) -> None:
+    """At 30 s it is alive, after that missing; a role that never lived is missing as well, its age without bound."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for role in ("ingest", "alerts"):
+            connection.execute(
+                "INSERT INTO heartbeats (role, instance, at, detail) VALUES (%s, 'i0', %s, %s)",
+                (role, api.clock.now(), '{"leading": true}' if role == "alerts" else "{}"),
+            )
+
+    def told() -> tuple[list[str], list[str]]:
+        text = api.anonymous.get("/metrics").text
+        return api.anonymous.get("/readyz").json()["missing"], re.findall(r'anhu_role_missing{role="(\w+)"} 1.0', text)
+
+    api.clock.advance(30)
+    assert told() == (["jobs"], ["jobs"])
+    assert {one["role"]: one["leading"] for one in api.anonymous.get("/readyz").json()["roles"]} == {
+        "ingest": None, "alerts": True
+    }  # fmt: skip
+    api.clock.advance(0.1)
+    assert told() == (["ingest", "alerts", "jobs"], ["ingest", "alerts", "jobs"])
+    assert 'anhu_role_age_seconds{role="jobs"} +Inf' in api.anonymous.get("/metrics").text
 
 
 def test_an_old_schema_is_not_ready(api: Api, database_url: str) -> None:
