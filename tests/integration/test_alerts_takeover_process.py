@@ -115,8 +115,8 @@ def test_one_leads_and_its_death_hands_over_within_ten_seconds(
     def others_live() -> None:  # ingest and jobs, as far as the watch can see
         while not stop.wait(1):
             base.rows(
-                "INSERT INTO heartbeats (role, instance, at) SELECT r, 'test', now() FROM unnest(ARRAY['ingest', 'jobs'])"
-                " r ON CONFLICT (role, instance) DO UPDATE SET at = excluded.at"
+                "INSERT INTO heartbeats (role, instance, at) SELECT r, 'test', now()"
+                " FROM unnest(ARRAY['ingest', 'jobs']) r ON CONFLICT (role, instance) DO UPDATE SET at = excluded.at"
             )
 
     pulse = threading.Thread(target=others_live, daemon=True)
