@@ -1,7 +1,8 @@
-"""`anhu bench alerts`: presses enter over MQTT; how long until each is committed, and until somebody is paged, leaves.
+"""`anhu bench alerts`: presses enter over MQTT; how long until each is committed, open, and somebody is paged, leaves.
 
-Every press comes from another resident's pendant. Committed is when another connection can read the event; paged is
-when the signed page arrives at a receiver on a real socket. Both are measured twice: quiet, and under telemetry.
+Every press comes from another resident's pendant. Committed and open are when another connection can read the event
+and the alert; paged is when the signed page arrives at a receiver on a real socket. All are measured twice: quiet, and
+under telemetry.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class Watch:
         self._site = site
         self.pressed: dict[int, float] = {}
         self.stored: dict[int, float] = {}
+        self.opened: dict[int, float] = {}
         self.paged: dict[int, float] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="events", daemon=True)
@@ -60,6 +62,7 @@ class Watch:
     def _follow(self) -> None:
         with psycopg.connect(self._rig.database_url, autocommit=True) as connection:
             connection.execute("LISTEN anhu_event")
+            connection.execute("LISTEN anhu_alert")
             while not self._stop.is_set():
                 for _ in connection.notifies(timeout=0.2, stop_after=1):
                     pass
@@ -71,6 +74,14 @@ class Watch:
                 now = time.monotonic()
                 for (event,) in rows:
                     self.stored.setdefault(int(event), now)
+                rows = connection.execute(
+                    "SELECT a.evidence ->> 'event_id' FROM alerts a JOIN institutions i ON i.id = a.institution_id"
+                    " WHERE i.code = %s AND a.opened_at > now() - interval '1 minute'",
+                    (self._site,),
+                ).fetchall()
+                now = time.monotonic()
+                for (event,) in rows:
+                    self.opened.setdefault(int(event), now)
 
     @contextmanager
     def pager(self) -> Iterator[str]:
@@ -184,6 +195,7 @@ def _press(rig: Rig, site: str, watch: Watch, numbers: range) -> dict[str, Any]:
     client.loop_stop()
     return {
         "press_to_event_ms": _percentiles(watch, watch.stored, numbers),
+        "press_to_open_ms": _percentiles(watch, watch.opened, numbers),
         "press_to_page_ms": _percentiles(watch, watch.paged, numbers),
         "without_page": len(set(numbers) - watch.paged.keys()),
     }

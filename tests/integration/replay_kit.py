@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import socket
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -100,6 +102,49 @@ class Reaper:
             work()
         finally:
             self.fuse.left = None
+
+
+@dataclass(slots=True)
+class Pager:
+    """Who receives pages: each key that arrived, and when by the clock of the day."""
+
+    clock: ManualClock
+    url: str = ""
+    keys: list[str] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+
+    def serve(self, connection: socket.socket) -> None:
+        """Answer 200 to every request of a connection that is kept alive."""
+        with connection, connection.makefile("rb") as lines:
+            while lines.readline():
+                headers = {}
+                while line := lines.readline().strip():
+                    name, _, value = line.decode().partition(":")
+                    headers[name.lower()] = value.strip()
+                lines.read(int(headers["content-length"]))
+                self.keys.append(headers["idempotency-key"])
+                self.times.append(self.clock.time())
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+
+@contextmanager
+def pager(clock: ManualClock) -> Iterator[Pager]:
+    """A receiver on a real socket, as small as can be: thousands of pages are a part of the day, not its subject."""
+    one = Pager(clock)
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        one.url = f"http://127.0.0.1:{door.getsockname()[1]}/page"
+
+        def accept() -> None:
+            with suppress(OSError):  # the door is shut at the end
+                while True:
+                    connection, _ = door.accept()
+                    threading.Thread(target=one.serve, args=(connection,), daemon=True).start()
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        yield one
+        door.shutdown(socket.SHUT_RDWR)
+        thread.join()
 
 
 def people(connection: psycopg.Connection, clock: ManualClock, url: str) -> list[UUID]:
