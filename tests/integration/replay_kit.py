@@ -175,8 +175,8 @@ def people(connection: psycopg.Connection, clock: ManualClock, url: str) -> list
         " r.institution_id, d.key, r.id, %s FROM residents r JOIN devices d ON d.id = 'p' || r.key", (now,),
     )  # fmt: skip
     run(
-        "INSERT INTO contacts (id, institution_id, resident_id, position, name, relation, created_at)"
-        " SELECT gen_random_uuid(), institution_id, id, 1, '女儿', 'daughter', %s FROM residents", (now,),
+        "INSERT INTO contacts (id, institution_id, resident_id, position, name, relation, wants_updates, created_at)"
+        " SELECT gen_random_uuid(), institution_id, id, 1, '女儿', 'daughter', key %% 4 = 0, %s FROM residents", (now,),
     )  # fmt: skip
     channel = "INSERT INTO notification_channels (id, institution_id, user_id, contact_id, kind, target, created_at)"
     run(f"{channel} SELECT gen_random_uuid(), institution_id, NULL, id, 'webhook', %s, %s FROM contacts", (url, now))

@@ -225,7 +225,7 @@ class Day:
         return bool(row and row[0])
 
     def _meet(self) -> None:
-        """Decide what people will do about every new alert; a tenth is never answered."""
+        """Decide what people will do about every new alert; one in twenty is never answered."""
         fresh = self.owner.execute(
             "SELECT id, institution_id FROM alerts WHERE opened_at > %s ORDER BY id",
             (self.clock.now() - timedelta(minutes=1),),
@@ -234,7 +234,7 @@ class Day:
             if alert in self.known:
                 continue
             self.known.add(alert)
-            if self.rng.random() < 0.1:
+            if self.rng.random() < 0.05:
                 continue
             answered = self.clock.time() + self.rng.choice((*[20] * 8, 70, 200)) + self.rng.uniform(0, 30)
             there = answered + self.rng.uniform(60, 3600)
@@ -291,7 +291,7 @@ def _every_alert_came_to_its_end(base: Database) -> None:
     assert (row["alerts"], row["occurrences"]) == (ALERTS, ALERTS + REPEATS)
     states = {r["state"]: r["n"] for r in base.rows("SELECT state, count(*) AS n FROM alerts GROUP BY state")}
     assert set(states) == {"open", "resolved"}
-    assert 0.05 * ALERTS < states["open"] < 0.15 * ALERTS
+    assert 0.03 * ALERTS < states["open"] < 0.08 * ALERTS
     assert base.rows("SELECT 1 FROM escalation_steps WHERE state = 'pending'") == []
     ends = base.rows(
         "SELECT a.id FROM alerts a JOIN escalation_steps s ON s.alert_id = a.id WHERE a.state = 'open'"
