@@ -35,6 +35,11 @@ def test_every_pain_has_its_row() -> None:
     assert [number for number, _ in ROWS] == list(range(1, 48))
 
 
+def test_no_test_named_after_a_pain_is_left_out() -> None:
+    told = {(number, one) for number, cell in ROWS for one in re.findall(r"`([^`]+)`", cell)}
+    assert named_after_pains() - told == set()
+
+
 @pytest.mark.parametrize(("number", "cell"), ROWS)
 def test_what_the_table_names_is_there(number: int, cell: str) -> None:
     named = re.findall(r"`([^`]+)`", cell)
