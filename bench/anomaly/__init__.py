@@ -1,0 +1,1 @@
+"""Labelled series enter, figures of the streaming anomaly score leave."""

@@ -1,0 +1,1 @@
+"""Recorded homes enter, figures of the routine, vitals and inactivity detectors leave."""
