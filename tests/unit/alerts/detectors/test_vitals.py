@@ -123,7 +123,7 @@ def test_a_lone_spike_raises_nothing_and_clears_nothing() -> None:
     assert feed(detector, HEART_RATE, [70, 126, 125, 126, 125], start=T0 + 1480) == []
 
 
-def test_true_from_the_first_reading_is_raised_without_another_message() -> None:
+def test_pain_43_a_duration_ends_without_another_message() -> None:
     detector = VitalsDetector()
     assert feed(detector, HEART_RATE, [124]) == []
     assert detector.tick(T0 + 299) == []
