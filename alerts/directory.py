@@ -27,6 +27,12 @@ SUPERVISED_METRICS = sorted(
     }
 )
 _BATHROOM_WORDS = ("bathroom", "toilet", "卫生间", "厕所", "浴室", "洗手间")
+_INNER_WORDS = (
+    *("fridge", "refrigerator", "cupboard", "wardrobe", "drawer", "medicine", "microwave", "inner"),
+    *("冰箱", "橱柜", "衣柜", "柜门", "抽屉", "药盒", "药柜", "微波炉", "室内门", "卧室门"),
+    *_BATHROOM_WORDS,
+)
+"""Contacts so called are doors through which nobody goes out."""
 
 
 class Bindings:
@@ -73,6 +79,23 @@ class Directory:
     """Rows of `alerts.sensor_times`: when each supervised sensor was last heard."""
     sensitivities: list[dict[str, Any]] = field(default_factory=list)
     fences: list[dict[str, Any]] = field(default_factory=list)
+    _bathrooms: NDArray[np.int64] = field(init=False)
+    _inner: NDArray[np.int64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_bathrooms", self._called(_BATHROOM_WORDS))
+        object.__setattr__(self, "_inner", self._called(_INNER_WORDS))
+
+    def _called(self, words: Sequence[str]) -> NDArray[np.int64]:
+        """Keys of the devices whose name or position holds one of the words."""
+        return np.array(
+            [
+                key
+                for key, row in self.devices.items()
+                if any(word in f"{row.get('name') or ''} {row.get('position') or ''}".lower() for word in words)
+            ],
+            np.int64,
+        )
 
     def position(self, device_key: int) -> str:
         """Where a device is worn, as far as anyone has said."""
@@ -81,10 +104,11 @@ class Directory:
 
     def in_bathroom(self, device_key: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which devices hang in a bathroom, by what they are called."""
-        rooms = {
-            key for key, row in self.devices.items() if any(word in row["name"].lower() for word in _BATHROOM_WORDS)
-        }
-        return np.array([int(key) in rooms for key in device_key], bool)
+        return np.isin(device_key, self._bathrooms)
+
+    def indoors(self, device_key: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which contacts are on a fridge, a cupboard, an inner door: whoever opens them has not gone out."""
+        return np.isin(device_key, self._inner)
 
 
 def safe_areas(rows: Sequence[dict[str, Any]]) -> dict[int, list[Fence]]:

@@ -42,7 +42,7 @@ from alerts.takeover import TakeoverWatch
 from core.clock import Clock, from_unix
 from core.errors import AnhuError, BadInput
 from core.logging import get
-from core.metrics import METRICS
+from core.metrics import BY_CODE, METRICS
 from core.vocabulary import Severity
 from db.feed import FeedRow, MotionColumns, ReadingColumns, read_after
 from db.pool import Pool
@@ -203,8 +203,15 @@ class Follower:
         personal = Batch(resident, metric, columns.time, columns.value)
         device = columns.device_key.astype(np.int64)
         found = self._detectors.routine_day.consume(personal, device, self._known.in_bathroom(device))
+        # A fridge that is opened is somebody moving, not somebody leaving.
+        inner = (metric == _DOOR) & self._known.indoors(device)
+        lived = (
+            Batch(resident, np.where(inner, _MOTION, metric), columns.time, np.where(inner, 1.0, columns.value))
+            if inner.any()
+            else personal
+        )
         for name, detector in self._detectors.personal().items():
-            found += [] if name == RoutineDay.name else detector.consume(personal)
+            found += [] if name == RoutineDay.name else detector.consume(lived)
         found += self._detectors.home.consume(Batch(device, metric, columns.time, columns.value))
         received = row.received.timestamp()
         return found + self._detectors.devices.consume(
@@ -364,6 +371,7 @@ def store(tx: Transaction, clock: Clock, findings: Sequence[Finding]) -> list[di
     return touched
 
 
+_MOTION, _DOOR = (np.int16(BY_CODE[code].id) for code in ("motion", "door"))
 ABOUT_THE_HOUSE = frozenset({"site_offline"})
 ABOUT_THE_DEVICE = frozenset({"gateway_down", "takeover_suspected"})
 """Alerts of these types are about the device itself, whomever it serves."""

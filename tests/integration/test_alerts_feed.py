@@ -290,3 +290,20 @@ def test_a_checkpoint_of_another_version_is_left_alone(monkeypatch: pytest.Monke
     assert list(checkpoint.restore(Detectors().by_name(), kept)) == ["vitals"]
     with pytest.raises(BadInput):
         checkpoint.restore(Detectors().by_name(), kept[: len(kept) // 2])
+
+
+@pytest.mark.parametrize(("name", "hours"), [("203 冰箱门磁", 10), ("203 入户门磁", 12)])
+def test_who_opens_the_fridge_has_not_gone_out(
+    base: Database, world: World, pool: Pool, clock: ManualClock, send: Callable[..., None], name: str, hours: int
+) -> None:
+    contact = world.a.devices[0].key
+    base.rows("UPDATE devices SET name = %s WHERE key = %s RETURNING key", name, contact)
+    follower = started(pool, clock)
+    send(contact, 1, 1, BY_CODE["door"].id)
+    run(follower)
+    raised = []
+    for step in (timedelta(hours=hours, minutes=-5), timedelta(minutes=6)):
+        clock.advance(step)
+        follower.tick()
+        raised.append(bool(base.rows("SELECT id FROM alerts WHERE type = 'inactivity'")))
+    assert raised == [False, True]
