@@ -152,7 +152,7 @@ def bare_subscriber(rig: Rig, stream: Stream, seconds: float, *, threaded: bool 
         process.join()
 
 
-def _count_messages(port: int, password: str, counter: Any, ready: Any, threaded: bool) -> None:  # noqa: FBT001
+def _count_messages(port: int, password: str, counter: Any, ready: Any, threaded: bool) -> None:  # noqa: FBT001 -- private, called in one place
     client = Client(CallbackAPIVersion.VERSION2, client_id="bench-bare", clean_session=True)
     client.username_pw_set(INGEST_USER, password)
 

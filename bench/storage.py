@@ -66,7 +66,7 @@ def command(
     days: Annotated[int, typer.Option(min=10, help="Days of history.")] = 90,
     reads: Annotated[int, typer.Option(min=1, help="Residents whose 30 days are read.")] = 300,
     packed: Annotated[int, typer.Option(min=0, help="Simulated residents of the columnstore's day.")] = 100,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, last.")] = False,  # noqa: FBT002
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, last.")] = False,  # noqa: FBT002 -- an option: always named
     database_url: Annotated[str | None, typer.Option(help="A server of yours; else an embedded one.")] = None,
 ) -> None:
     """Bytes a reading in the columnstore, and how fast a resident's 30 days answer. Makes its own database."""

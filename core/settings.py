@@ -126,7 +126,7 @@ class Settings(BaseSettings):
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- pydantic names them
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- the signature is the library's
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         files = _FileSource(settings_cls, os.environ)
         return init_settings, env_settings, files, TomlConfigSettingsSource(settings_cls)

@@ -208,7 +208,7 @@ def unbind(tx: Transaction, clock: Clock, *, device_key: int, at: datetime | Non
         raise Conflict("the device is not bound, or its binding began later than that")
 
 
-def rotate(tx: Transaction, clock: Clock, *, device_key: str, site: str, id: str) -> Registered:  # noqa: A002
+def rotate(tx: Transaction, clock: Clock, *, device_key: str, site: str, id: str) -> Registered:  # noqa: A002 -- the field's name everywhere
     """Give a device a new salt and so a new password; the old one is worth nothing once the broker's accounts follow.
 
     device_key: the platform's secret. Raises NotFound for a device that is not there or is retired.

@@ -162,7 +162,7 @@ class PersonalBaseline(Keyed):
                 s["rank"][row, column], s["since"][row, column] = 0, np.nan
         return findings
 
-    def _finding(self, row: int, column: int, hour: int, time: float, value: float, cleared: bool) -> Finding:  # noqa: FBT001
+    def _finding(self, row: int, column: int, hour: int, time: float, value: float, cleared: bool) -> Finding:  # noqa: FBT001 -- private, called in one place
         s, code = self._s, _CODES[column]
         level, limit = float(s["level"][row, column]), BASELINE_LIMIT.value * float(s["factor"][row, column])
         evidence: dict[str, Any] = {

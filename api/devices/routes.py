@@ -74,7 +74,7 @@ def list_devices(
     kind: Annotated[DeviceKind | None, Query()] = None,
     resident: Annotated[UUID | None, Query(description="bound to this resident now")] = None,
     q: Annotated[ShortText | None, Query(description="part of id, name or model")] = None,
-    retired: Annotated[bool, Query(description="with devices out of service")] = False,  # noqa: FBT002
+    retired: Annotated[bool, Query(description="with devices out of service")] = False,  # noqa: FBT002 -- a query parameter: always named
     limit: Limit = LIMIT_DEFAULT,
     cursor: Cursor = None,
 ) -> DevicePage:

@@ -25,7 +25,7 @@ router = APIRouter(prefix=API, tags=["alerts"])
 def list_silences(
     tx: Tx,
     state: State,
-    current: Annotated[bool, Query(description="only those that hold now or will")] = False,  # noqa: FBT002
+    current: Annotated[bool, Query(description="only those that hold now or will")] = False,  # noqa: FBT002 -- a query parameter: always named
     limit: Limit = LIMIT_DEFAULT,
     cursor: Cursor = None,
 ) -> SilencePage:

@@ -89,7 +89,7 @@ class Sensor:
         """Regular measurements in [start, end)."""
         raise NotImplementedError
 
-    def happenings(self, start: float, end: float, rng: np.random.Generator) -> list[Entry]:  # noqa: ARG002
+    def happenings(self, start: float, end: float, rng: np.random.Generator) -> list[Entry]:  # noqa: ARG002 -- the signature is that of every sensor
         """What the device says because something happened in [start, end)."""
         return []
 

@@ -32,7 +32,7 @@ class Gas(Sensor):
             for time, value in zip(every.tolist(), level.tolist(), strict=True)
         ]
 
-    def happenings(self, start: float, end: float, rng: np.random.Generator) -> list[Entry]:  # noqa: ARG002
+    def happenings(self, start: float, end: float, rng: np.random.Generator) -> list[Entry]:  # noqa: ARG002 -- the signature is that of every sensor
         entries = []
         for episode in self.life.episodes:
             if episode.kind is not EpisodeKind.GAS_LEAK:

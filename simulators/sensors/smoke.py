@@ -12,6 +12,6 @@ class Smoke(Sensor):
     report_seconds = 900.0
     battery_days = 1100.0
 
-    def telemetry(self, start: float, end: float, rng: np.random.Generator) -> list[Entry]:  # noqa: ARG002
+    def telemetry(self, start: float, end: float, rng: np.random.Generator) -> list[Entry]:  # noqa: ARG002 -- the signature is that of every sensor
         times = self.grid(start, end, self.report_seconds, 1.0).tolist()
         return [Entry(time, "telemetry", {"smoke": 0, "battery": round(self.battery(time))}) for time in times]

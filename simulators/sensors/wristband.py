@@ -50,7 +50,7 @@ class Wristband(Sensor):
             entries.append(Entry(time, "telemetry", metrics))
         return entries
 
-    def happenings(self, start: float, end: float, rng: np.random.Generator) -> list[Entry]:  # noqa: ARG002
+    def happenings(self, start: float, end: float, rng: np.random.Generator) -> list[Entry]:  # noqa: ARG002 -- the signature is that of every sensor
         entries = [
             Entry(episode.start, "event", ("sos", {"button": "wristband", "held_seconds": 3}))
             for episode in self.life.episodes

@@ -63,7 +63,7 @@ class Day:
         self.base, self.clock = base, base.clock
         self.rng = random.Random(seed)
         self.reaper = Reaper(base.clock, self.rng, KILL_CHANCE)
-        mortal: Callable[[DbRole], Any] = lambda role: MortalPool(pools(role), self.reaper.fuse)  # noqa: E731
+        mortal: Callable[[DbRole], Any] = lambda role: MortalPool(pools(role), self.reaper.fuse)  # noqa: E731 -- one line beside its use
         self.alerts, self.ingest, self.api = mortal("alerts"), mortal("ingest"), mortal("api")
         self.owner = psycopg.connect(base.url, autocommit=True)
         self.nurses = dict(

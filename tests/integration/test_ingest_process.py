@@ -240,7 +240,7 @@ def test_pain_10_no_press_is_stranded_on_a_replica_that_hangs(
         for replica in replicas:
             replica.start()
         for replica in replicas:
-            until(lambda: replica.log().count("connected to the broker") >= 3, "its sessions", seconds=30)  # noqa: B023
+            until(lambda: replica.log().count("connected to the broker") >= 3, "its sessions", seconds=30)  # noqa: B023 -- called before the loop goes on
         wait_until_it_listens(device, database_url)
         replicas[0].freeze()
         for number in range(20):
