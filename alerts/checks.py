@@ -5,6 +5,7 @@ A drill takes the whole way of a real call, page and answer; it is marked from i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,9 +19,14 @@ from db.tenant import Transaction, service_transaction
 
 OVERDUE_TYPE = "check_overdue"
 TURN_MAX = 500
+"""Devices asked for at once; further turns follow."""
+INTERVAL_DAYS = 7
+"""Unless the platform's setting or the institution says otherwise: once a week."""
 
 
-def as_drill(tx: Transaction, clock: Clock, event: dict[str, Any], found: Occurrence) -> Occurrence:
+def as_drill(
+    tx: Transaction, clock: Clock, event: dict[str, Any], found: Occurrence, *, days: int = INTERVAL_DAYS
+) -> Occurrence:
     """The occurrence, marked as a drill where one was announced for this device; that is then used up."""
     drill = tx.first(
         "checks.take_drill",
@@ -32,17 +38,27 @@ def as_drill(tx: Transaction, clock: Clock, event: dict[str, Any], found: Occurr
     )
     if drill is None:
         return found
-    tick(tx, clock, event, found, how="drill", done_by=drill["announced_by"])
+    tick(tx, clock, event, found, how="drill", done_by=drill["announced_by"], days=days)
     note = "演练 / DRILL" + (f"；{found.note}" if found.note else "")
     return replace(found, test=True, note=note, evidence={**found.evidence, "drill": str(drill["id"])})
 
 
 def tick(
-    tx: Transaction, clock: Clock, event: dict[str, Any], found: Occurrence, *, how: str, done_by: object = None
+    tx: Transaction,
+    clock: Clock,
+    event: dict[str, Any],
+    found: Occurrence,
+    *,
+    how: str,
+    done_by: object = None,
+    days: int = INTERVAL_DAYS,
 ) -> None:
-    """Write down that the device was tried and its call arrived; once for each event."""
+    """Write down that the device was tried and its call arrived; once for each event.
+
+    days: the platform's interval of checks, for devices of institutions that set none.
+    """
     due = tx.first(
-        "checks.due", kinds=list(CHECKED_KINDS), key=event["device_key"], days=7, after=-1, due_before=None, limit=1
+        "checks.due", kinds=list(CHECKED_KINDS), key=event["device_key"], days=days, after=-1, due_before=None, limit=1
     )
     tx.run(
         "checks.record",
@@ -65,16 +81,23 @@ def raise_overdue(pool: Pool, clock: Clock, days: int) -> int:
     Raises Unavailable when the database is away.
     """
     with service_transaction(pool) as tx:
-        given = {"kinds": list(CHECKED_KINDS), "key": None, "days": days, "after": -1, "limit": TURN_MAX}
-        overdue = {row["key"]: row for row in tx.all("checks.due", due_before=clock.now(), **given)}
+        overdue = {row["key"]: row for row in _all_overdue(tx, clock, days)}
         told = {row["device_key"]: row["institution_id"] for row in tx.all("checks.open_overdue")}
     changes = [_overdue(row, clock) for key, row in overdue.items() if key not in told]
-    if len(overdue) < TURN_MAX:
-        changes += [_made_up(key, institution, clock) for key, institution in told.items() if key not in overdue]
+    changes += [_made_up(key, institution, clock) for key, institution in told.items() if key not in overdue]
     for found in changes:
         with service_transaction(pool) as tx:
             service.open_or_append(tx, clock, found)
     return len(changes)
+
+
+def _all_overdue(tx: Transaction, clock: Clock, days: int) -> Iterator[dict[str, Any]]:
+    """Rows of `checks.due`, a turn at a time in the order of their keys."""
+    after = -1
+    given = {"kinds": list(CHECKED_KINDS), "key": None, "days": days, "due_before": clock.now(), "limit": TURN_MAX}
+    while rows := tx.all("checks.due", after=after, **given):
+        yield from rows
+        after = rows[-1]["key"]
 
 
 def _overdue(row: dict[str, Any], clock: Clock) -> Occurrence:

@@ -30,9 +30,10 @@ _SKIP_SECONDS = 30.0
 class EventHandler:
     """Handles waiting events; several may run at once."""
 
-    def __init__(self, pool: Pool, clock: Clock) -> None:
+    def __init__(self, pool: Pool, clock: Clock, *, check_days: int = checks.INTERVAL_DAYS) -> None:
         self._pool = pool
         self._clock = clock
+        self._check_days = check_days
         # Events that could not be handled for a reason of their own: tried again later, in nobody's way.
         self._skip: dict[str, float] = {}
 
@@ -54,7 +55,7 @@ class EventHandler:
             with service_transaction(self._pool) as tx:
                 event = tx.first("alerts.events_take", types=list(OPENING), skip=list(self._skip))
                 if event is not None:
-                    alert = handle(tx, self._clock, event)
+                    alert = handle(tx, self._clock, event, check_days=self._check_days)
         except Unavailable:
             raise
         except Exception:  # this event's fault; the next person's must not wait for it
@@ -68,8 +69,13 @@ class EventHandler:
         return event is not None
 
 
-def handle(tx: Transaction, clock: Clock, event: dict[str, Any]) -> dict[str, Any] | None:
-    """Let one event have its effect and mark it as handled, in the caller's transaction; the alert it went to."""
+def handle(
+    tx: Transaction, clock: Clock, event: dict[str, Any], *, check_days: int = checks.INTERVAL_DAYS
+) -> dict[str, Any] | None:
+    """Let one event have its effect and mark it as handled, in the caller's transaction; the alert it went to.
+
+    check_days: the platform's interval of checks, which the event may be.
+    """
     alert = None
     where = tx.one("alerts.subject_at", device_key=event["device_key"], at=event["time"])
     if event["type"] == "restore":
@@ -77,12 +83,12 @@ def handle(tx: Transaction, clock: Clock, event: dict[str, Any]) -> dict[str, An
     elif event["type"] == "test":
         tried = _occurrence(event, where, Severity.LOW)
         service.record_test(tx, clock, tried)
-        checks.tick(tx, clock, event, tried, how="test_event")
+        checks.tick(tx, clock, event, tried, how="test_event", days=check_days)
     elif event["type"] in NOTICED_EVENTS:
         alert = service.open_or_append(tx, clock, _noticed(event, where))
     else:
         call = _occurrence(event, where, EMERGENCY_EVENTS[event["type"]])
-        alert = service.open_or_append(tx, clock, checks.as_drill(tx, clock, event, call))
+        alert = service.open_or_append(tx, clock, checks.as_drill(tx, clock, event, call, days=check_days))
     tx.run("alerts.events_handled", device_key=event["device_key"], event_id=event["event_id"], now=clock.now())
     return alert
 

@@ -66,7 +66,7 @@ class Runtime:
         self._workers = settings.notify_workers
         self._check_days = settings.check_interval_days
         self._pool: Pool = make_pool(self._url, "alerts", size_max=settings.notify_workers + 6, size_min=2)
-        self._events = EventHandler(self._pool, clock)
+        self._events = EventHandler(self._pool, clock, check_days=settings.check_interval_days)
         self._outbox = Outbox(
             self._pool,
             clock,

@@ -49,9 +49,11 @@ h1 { font-size: 16pt; margin: 0 0 1mm; } h2 { font-size: 12pt; margin: 6mm 0 2mm
 table { border-collapse: collapse; width: 100%; } thead { display: table-header-group; } tr { break-inside: avoid; }
 th, td { border: 0.3mm solid #999; padding: 1mm 1.5mm; text-align: right; vertical-align: top; }
 th { background: #eee; text-align: center; } td:first-child { text-align: left; }
-.parts { color: #555; font-size: 85%; white-space: nowrap; } .missed { font-weight: bold; text-decoration: underline; }
+.parts { color: #555; font-size: 85%; overflow-wrap: break-word; } .wide { overflow-x: auto; }
+.missed { font-weight: bold; text-decoration: underline; }
 .notes { font-size: 85%; } .sign { margin-top: 10mm; display: flex; justify-content: space-between; }
-@media print { body { padding: 0; max-width: none; } th { print-color-adjust: exact; } }
+@media print { body { padding: 0; max-width: none; font-size: 8.5pt; } .wide { overflow: visible; }
+  th { print-color-adjust: exact; } }
 """
 POLICY: Final = (
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; style-src 'sha256-"
@@ -136,6 +138,10 @@ def _fields(group: KpiGroup) -> dict[str, Any]:
     return {name: getattr(group, name) for name in KpiGroup.model_fields}
 
 
+_OPEN: Final = "<div class='wide'><table>"
+_CLOSE: Final = "</table></div>"
+
+
 def _table(division: str, slices: list[KpiSlice]) -> str:
     heads = [Names(zh="范围", en="Group"), Names(zh="报警", en="Alerts"), Names(zh="未响应", en="Unanswered")]
     heads += [Names(zh=zh, en=en) for _, zh, en, *_ in INDICATORS]
@@ -143,7 +149,7 @@ def _table(division: str, slices: list[KpiSlice]) -> str:
     heads += [Names(zh="演练", en="Drills, tests"), Names(zh="自行恢复", en="Self-resolved")]
     row = "".join(f"<th>{_two(one)}</th>" for one in heads)
     body = "".join(_row(one.name, population, group) for one in slices for population, group in _pair(one))
-    return f"<h2>{_two(_DIVISIONS[division])}</h2><table><thead><tr>{row}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<h2>{_two(_DIVISIONS[division])}</h2>{_OPEN}<thead><tr>{row}</tr></thead><tbody>{body}</tbody>{_CLOSE}"
 
 
 def _pair(one: KpiSlice) -> list[tuple[str, KpiGroup]]:

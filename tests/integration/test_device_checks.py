@@ -69,6 +69,20 @@ def test_a_device_that_was_not_tried_for_a_week_is_overdue_and_told_once(
     assert [(one["how"], one["result"]) for one in history] == [("test_event", "passed")] * 2
 
 
+def test_however_many_are_overdue_each_is_told_and_made_up_for(
+    base: Database, world: World, pool: Pool, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "TURN_MAX", 1)
+    clock.step(WEEK + 1)
+    assert checks.raise_overdue(pool, clock, 7) == 4
+    monthly = EventHandler(pool, clock, check_days=30)
+    base.event(world.a, "test", "t-1", device=0)
+    monthly.handle_all()
+    assert checks.raise_overdue(pool, clock, 7) == 1
+    (row,) = base.rows("SELECT due_at, done_at FROM device_checks")
+    assert row["due_at"] > row["done_at"], "by the platform's interval of thirty days it was not due yet"
+
+
 def test_a_person_s_check_needs_a_note_and_a_failed_one_stays_due(api: Api, clock: ManualClock) -> None:
     clock.step(WEEK + 1)
     nurse = api.as_user("caregiver")

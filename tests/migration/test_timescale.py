@@ -86,7 +86,7 @@ def test_no_refresh_reaches_past_the_shortest_retention(connection: psycopg.Conn
     assert all(offset < timedelta(days=14) for (offset,) in offsets)
 
 
-def test_pain_14_late_data_lands_in_a_compressed_chunk_once(connection: psycopg.Connection[Any]) -> None:
+def test_late_data_lands_in_a_compressed_chunk_once(connection: psycopg.Connection[Any]) -> None:
     connection.execute("SELECT compress_chunk(c, true) FROM show_chunks('readings', older_than => %s::timestamptz) c",
                        (START + timedelta(days=5),))  # fmt: skip
     [(compressed,)] = rows(
