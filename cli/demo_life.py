@@ -67,6 +67,8 @@ def make_pager(port: int, secret: str, story: Story, clock: Clock) -> ThreadingH
                 shown.add(key)
                 page = json.loads(body)
                 story.tell(f"📟 传呼 page     {page['message']['title']}  → {page['recipient']}")
+                if link := page["message"].get("link"):
+                    story.tell(f"   打开即可响应 open to answer  {link}")
             self.send_response(204)
             self.end_headers()
 

@@ -126,8 +126,13 @@ class Installation:
         mine: dict[str, Mapping[str, str]] = {
             "ingest": {"ANHU_MQTT_URL": mqtt},
             "api": {"ANHU_TOKEN_KEY": secrets.token_key, "ANHU_DEVICE_KEY": secrets.device_key},
-            # The demo's pager listens on loopback, which webhooks may not reach otherwise.
-            "alerts": {"ANHU_WEBHOOK_ALLOW_PRIVATE": "true"} if is_demo else {},
+            # The demo's pager listens on loopback, which webhooks may not reach otherwise; its links lead back here.
+            "alerts": {
+                "ANHU_WEBHOOK_ALLOW_PRIVATE": "true",
+                "ANHU_PUBLIC_URL": keep.get("ANHU_PUBLIC_URL", self.api_url),
+            }
+            if is_demo
+            else {},
         }
         database = {"ANHU_DATABASE_URL": self._postgres.role_url(role)}  # type: ignore[arg-type]  # ROLES are DbRoles
         return keep | database | dict(mine.get(role, {}))
