@@ -23,6 +23,7 @@ from api.escalation.routes import router as escalation_router
 from api.family.links import router as links_router
 from api.family.reach import router as reach_router
 from api.family.routes import router as family_router
+from api.family.today import router as today_router
 from api.fhir.routes import router as fhir_router
 from api.ingest_door.routes import router as ingest_door_router
 from api.middleware import Envelope, RequestMetrics
@@ -50,6 +51,7 @@ ROUTERS = (
     residents_router,
     fences_router,
     family_router,
+    today_router,
     reach_router,
     limits_router,
     news2_router,

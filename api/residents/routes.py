@@ -159,11 +159,19 @@ def give_consent(resident_id: UUID, body: ConsentCreate, caller: Caller, tx: Tx,
 @router.post(
     "/{resident_id}/consents/{consent_id}/withdraw",
     summary="撤回同意 · Withdraw a consent",
-    dependencies=[require(*STAFF)],
+    dependencies=[require(*READERS)],
 )
-def withdraw_consent(resident_id: UUID, consent_id: UUID, tx: Tx, state: State, audit: Audit) -> Consent:
-    """Takes effect at once: the next read is refused. The record stays."""
+def withdraw_consent(
+    resident_id: UUID, consent_id: UUID, caller: Caller, tx: Tx, state: State, audit: Audit
+) -> Consent:
+    """Takes effect at once: the next read is refused. The record stays.
+
+    Family may give up what its own account was given; only the resident, through the staff, gives it again.
+    """
+    resident_scopes(tx, caller, resident_id)
     row = tx.one("consents.get", id=consent_id, resident=resident_id)
+    if caller.role is Role.FAMILY and row["user_id"] != caller.id:
+        raise NotFound("there is no such consent")
     if not tx.run("consents.withdraw", id=consent_id, resident=resident_id, now=state.clock.now()):
         raise Conflict("this consent was withdrawn before")
     audit.record("withdraw_consent", "resident", resident_id, consent=str(consent_id), scope=row["scope"])

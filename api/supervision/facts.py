@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -13,15 +14,50 @@ from db.tenant import Transaction
 _ZONE: Final = ZoneInfo("Asia/Shanghai")
 
 
-def facts_at(tx: Transaction, at: datetime, institution: UUID | None = None) -> Facts:
-    """Everything in sight, or one institution of it."""
-    facilities = [row for row in tx.all("supervision.facilities") if institution in (None, row["institution_id"])]
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A part of what is in sight: a street, a community of it, an institution; left out, all of it."""
+
+    street: str | None = None
+    community: str | None = None
+    institution: UUID | None = None
+
+    @property
+    def is_everything(self) -> bool:
+        return self == Place()
+
+    def holds(self, facility: dict[str, Any]) -> bool:
+        """Whether a facility lies there."""
+        where = facility["detail"]
+        return (
+            self.institution in (None, facility["institution_id"])
+            and self.street in (None, where["street"])
+            and self.community in (None, where["community"])
+        )
+
+
+def facts_at(tx: Transaction, at: datetime, place: Place = Place()) -> Facts:
+    """Everything in sight, or what lies in a place.
+
+    What is counted of people and staff belongs to an institution, and so to every street in which it has a facility.
+    Figures that the region declared are the region's: no part of it has them.
+    """
+    facilities = [row for row in tx.all("supervision.facilities") if place.holds(row)]
+    there = institutions_in(facilities, place)
     sums: dict[str, tuple[int, int]] = {}
     for row in tx.all("supervision.counts", at=at):
-        if institution in (None, row["institution_id"]):
+        if there is None or row["institution_id"] in there:
             one, all_ = sums.get(row["key"], (0, 0))
             sums[row["key"]] = (one + row["numerator"], all_ + row["denominator"])
-    return Facts(tuple(row["detail"] for row in facilities), sums, declared(tx, at))
+    known = declared(tx, at) if place.is_everything else {}
+    return Facts(tuple(row["detail"] for row in facilities), sums, known)
+
+
+def institutions_in(facilities: list[dict[str, Any]], place: Place) -> frozenset[UUID] | None:
+    """The institutions of a place; None for all. One without a facility yet can still be asked for by its id."""
+    if place.street is None and place.community is None:
+        return None if place.institution is None else frozenset({place.institution})
+    return frozenset(row["institution_id"] for row in facilities)
 
 
 def declared(tx: Transaction, at: datetime) -> dict[str, tuple[int, int]]:

@@ -47,6 +47,7 @@ class Indicator:
     """One row of the plan.
 
     formula: numerator / denominator in words. count: how the platform counts it; None: it is declared.
+    series: under which key its months are kept; empty where they are not.
     """
 
     code: str
@@ -59,6 +60,7 @@ class Indicator:
     binding: bool
     clause: str
     count: Count | None = None
+    series: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from api.supervision.indicators import OPERATORS, Count, Facts, Indicator, Pair, Unit
 from core.vocabulary import Names
 
+FACILITY_SERIES: Final = frozenset({"nursing_beds", "beds_government", "beds_society", "quality_basic", "quality_full"})
+"""Rows counted from facilities whose months are kept under their own code (`supervision.keep_month`)."""
 
-def _of(key: str) -> Count:
-    return lambda facts: facts.counts.get(key)
+
+@dataclass(frozen=True, slots=True)
+class _of:  # noqa: N801 -- reads as a word in the rows below
+    """Counted by the database under this key, which is also that of its months."""
+
+    key: str
+
+    def __call__(self, facts: Facts) -> Pair | None:
+        return facts.counts.get(self.key)
 
 
 def _beds(wanted: Callable[[Mapping[str, Any]], int]) -> Count:
@@ -82,7 +92,8 @@ def _row(
     if sign not in OPERATORS:
         raise ValueError(f"{code}: {sign} is no operator")
     words = Names(formula_zh, formula_en)
-    return Indicator(code, Names(zh, en), words, sign, int(target), unit, year, binding, clause, count)  # type: ignore[arg-type]  # checked above
+    series = count.key if isinstance(count, _of) else code if code in FACILITY_SERIES else ""
+    return Indicator(code, Names(zh, en), words, sign, int(target), unit, year, binding, clause, count, series)  # type: ignore[arg-type]  # checked above
 
 
 REGIONS: Final[dict[str, Names]] = {

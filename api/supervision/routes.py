@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Annotated
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from api.deps import API, PUBLIC, Audit, Caller, Tx, require
-from api.schemas import Instant
+from api.paging import LIMIT_DEFAULT, Cursor, Limit, Page, cursor_text, decode_cursor, page
+from api.schemas import Instant, ShortText
 from api.state import State
 from api.supervision import export, facts
 from api.supervision.indicators import judge
@@ -17,6 +19,7 @@ from api.supervision.plan import BY_CODE, INDICATORS, REGIONS
 from api.supervision.schemas import (
     Case,
     CaseRequest,
+    Facility,
     Figure,
     IndicatorList,
     IndicatorView,
@@ -27,7 +30,7 @@ from api.supervision.schemas import (
 )
 from core.errors import BadInput, NotFound
 from core.vocabulary import Role
-from db.tenant import tenant_transaction
+from db.tenant import Transaction, tenant_transaction
 
 router = APIRouter(prefix=API, tags=["supervision"])
 SUPERVISORS = (Role.REGULATOR, Role.ADMIN, Role.PLATFORM)
@@ -38,48 +41,106 @@ Key = Annotated[str, Path(pattern="^[a-z0-9_]{1,64}$", examples=["family_doctor"
 At = Annotated[Instant | None, Query(description="left out: now")]
 
 
+def _place(
+    street: Annotated[ShortText | None, Query(description="only what lies there", examples=["白市驿镇"])] = None,
+    community: Annotated[ShortText | None, Query()] = None,
+    institution: Annotated[UUID | None, Query()] = None,
+) -> facts.Place:
+    return facts.Place(street or None, community or None, institution)
+
+
+Place = Annotated[facts.Place, Depends(_place)]
+
+
 @router.get("/supervision/indicators", summary="监管指标 · Indicators", dependencies=[require(*SUPERVISORS)])
-def list_indicators(
-    tx: Tx, state: State, at: At = None, institution: Annotated[UUID | None, Query()] = None
-) -> IndicatorList:
-    """Every row of the plan, those that contradict each other each by itself."""
+def list_indicators(tx: Tx, state: State, place: Place, at: At = None) -> IndicatorList:
+    """Every row of the plan, those that contradict each other each by itself; of all in sight, or of a place.
+
+    Figures that the region declared belong to the whole of it: a part has no value there.
+    """
     moment = at or state.clock.now()
-    found = facts.facts_at(tx, moment, institution)
-    return IndicatorList(at=moment, items=[IndicatorView.of(judge(row, found)) for row in INDICATORS])
+    return IndicatorList(at=moment, items=_indicators(tx, moment, place))
+
+
+def _indicators(tx: Transaction, moment: datetime, place: facts.Place) -> list[IndicatorView]:
+    found = facts.facts_at(tx, moment, place)
+    return [IndicatorView.of(judge(row, found)) for row in INDICATORS]
 
 
 @router.get(
     "/supervision/indicators/export",
     summary="导出指标 · Export",
     response_class=Response,
-    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+    responses={
+        200: {
+            "content": {
+                "text/csv": {"schema": {"type": "string"}},
+                export.XLSX: {"schema": {"type": "string", "format": "binary"}},
+            }
+        }
+    },
     dependencies=[require(*SUPERVISORS)],
 )
-def export_indicators(tx: Tx, state: State, audit: Audit, at: At = None) -> Response:
-    """The same rows as a table for a spreadsheet."""
+def export_indicators(
+    tx: Tx,
+    state: State,
+    audit: Audit,
+    place: Place,
+    at: At = None,
+    format_: Annotated[Literal["csv", "xlsx"], Query(alias="format", description="xlsx has more sheets")] = "csv",
+) -> Response:
+    """The same rows as a table for a spreadsheet; as a workbook with roll-up, facilities and twelve months beside."""
     moment = at or state.clock.now()
-    found = facts.facts_at(tx, moment)
-    table = export.cells(IndicatorView.of(judge(row, found)) for row in INDICATORS)
-    audit.record("export", "indicators", moment.date())
-    name = f"anhu-indicators-{facts.local_day(moment):%Y%m%d}.csv"
-    return Response(
-        export.as_csv(table),
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    table = export.cells(_indicators(tx, moment, place))
+    audit.record("export", "indicators", moment.date(), format=format_)
+    name = f"anhu-indicators-{facts.local_day(moment):%Y%m%d}.{format_}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    if format_ == "csv":
+        return Response(export.as_csv(table), media_type="text/csv; charset=utf-8", headers=headers)
+    rows = [row for row in tx.all("supervision.facilities") if place.holds(row)]
+    sheets = {
+        "指标 Indicators": table,
+        "汇总 Roll-up": export.level_cells(Level(**row) for row in facts.roll_up(rows)),
+        "设施 Facilities": export.facility_cells(_facilities(rows)),
+        "月度 Months": _month_cells(tx, moment, place, rows),
+    }
+    return Response(export.as_xlsx(sheets, moment), media_type=export.XLSX, headers=headers)
+
+
+def _month_cells(
+    tx: Transaction, moment: datetime, place: facts.Place, rows: list[dict[str, Any]]
+) -> list[list[Any]]:  # fmt: skip
+    end = facts.local_day(moment).replace(day=1)
+    table: list[list[Any]] = [list(export.MONTH_COLUMNS)]
+    for one in INDICATORS:
+        months = _months(tx, one.series, end.replace(year=end.year - 1), end, place, rows) if one.series else []
+        table += [
+            [one.code, *one.names, f"{row['month']:%Y-%m}", row["numerator"], row["denominator"]] for row in months
+        ]
+    return table
+
+
+def _months(
+    tx: Transaction, key: str, start: date, end: date, place: facts.Place, rows: list[dict[str, Any]]
+) -> list[dict[str, Any]]:  # fmt: skip
+    there = facts.institutions_in([row for row in rows if place.holds(row)], place)
+    institutions = None if there is None else sorted(there)
+    return list(tx.all("supervision.months", key=key, institutions=institutions, **{"from": start, "to": end}))
 
 
 @router.get("/supervision/series/{key}", summary="月度趋势 · By month", dependencies=[require(*SUPERVISORS)])
 def monthly_series(
     key: Key,
     tx: Tx,
+    place: Place,
     start: Annotated[date, Query(alias="from", examples=["2026-01-01"])],
     end: Annotated[date, Query(alias="to", examples=["2026-12-01"])],
 ) -> Series:
     """What was counted at the end of each month; the present month as of today."""
     if not 0 <= (end - start).days <= 3660:
         raise BadInput("from lies before to, at most ten years")
-    rows = tx.all("supervision.months", key=key, **{"from": start, "to": end})
+    known = [] if place.is_everything else list(tx.all("supervision.facilities"))
+    rows = _months(tx, key, start, end, place, known)
     return Series(key=key, items=[MonthValue(**row) for row in rows])
 
 
@@ -87,6 +148,25 @@ def monthly_series(
 def roll_up(tx: Tx) -> LevelList:
     """Facilities in operation by community, street and district."""
     return LevelList(items=[Level(**row) for row in facts.roll_up(list(tx.all("supervision.facilities")))])
+
+
+@router.get("/supervision/facilities", summary="养老服务设施 · Facilities", dependencies=[require(*SUPERVISORS)])
+def list_facilities(tx: Tx, place: Place, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None) -> Page[Facility]:
+    """Those in operation, by street, community and name; with whose they are, to look at an institution by itself."""
+    after = tuple(decode_cursor(cursor, cursor_text, cursor_text, cursor_text, cursor_text)) if cursor else None
+    found = _facilities(row for row in tx.all("supervision.facilities") if place.holds(row))
+    rows = [one for one in found if after is None or _facility_key(one) > after]
+    shown, following = page(rows[: limit + 1], limit, _facility_key)
+    return Page[Facility](items=shown, next=following)
+
+
+def _facilities(rows: Iterable[dict[str, Any]]) -> list[Facility]:
+    found = [Facility(institution_id=row["institution_id"], title=row["title"], **row["detail"]) for row in rows]
+    return sorted(found, key=_facility_key)
+
+
+def _facility_key(one: Facility) -> tuple[str, ...]:
+    return one.street, one.community, one.title, str(one.institution_id)
 
 
 @router.put(

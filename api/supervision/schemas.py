@@ -33,6 +33,9 @@ class IndicatorView(BaseModel):
         description="computed, declared (by the regulator, with a source), or none", examples=["computed"]
     )
     met: bool | None = Field(description="null: there is no value")
+    series: str | None = Field(
+        default=None, description="key of its months below /supervision/series", examples=["visits"]
+    )
 
     @classmethod
     def of(cls, value: Value) -> IndicatorView:
@@ -52,6 +55,7 @@ class IndicatorView(BaseModel):
             clause=row.clause,
             basis=value.basis,
             met=value.met,
+            series=row.series or None,
         )
 
 
@@ -95,6 +99,24 @@ class LevelList(BaseModel):
 
     items: list[Level]
     next: None = None
+
+
+class Facility(BaseModel):
+    """A facility in operation: what is public of it anyway, and whose it is."""
+
+    institution_id: UUID
+    title: str = Field(examples=["综合养老服务中心"])
+    type: str = Field(examples=["institution"])
+    street: str
+    community: str
+    run_by: str = Field(examples=["society"])
+    rural: bool
+    comprehensive: bool
+    beds: int
+    nursing_beds: int
+    care_licence: bool
+    medical_licence: bool
+    quality: str = Field(examples=["basic"])
 
 
 class Figure(Input):

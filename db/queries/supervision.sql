@@ -19,12 +19,25 @@ ON CONFLICT (key, year) DO UPDATE SET numerator = excluded.numerator, denominato
 -- name: keep_month
 INSERT INTO supervision_months (month, institution_id, key, numerator, denominator, written_at)
 SELECT %(month)s, institution_id, key, numerator, denominator, %(at)s FROM supervision_counts(%(at)s)
+UNION ALL
+SELECT %(month)s, f.institution_id, k.key, sum(k.numerator), sum(k.denominator), %(at)s
+FROM supervision_facilities() f
+CROSS JOIN LATERAL (SELECT (f.detail ->> 'beds')::bigint AS beds, f.detail ->> 'run_by' = 'society' AS by_society,
+                           f.detail ->> 'quality' AS quality) d
+CROSS JOIN LATERAL (VALUES ('nursing_beds', (f.detail ->> 'nursing_beds')::bigint, d.beds),
+                           ('beds_government', CASE WHEN d.by_society THEN 0 ELSE d.beds END, d.beds),
+                           ('beds_society', CASE WHEN d.by_society THEN d.beds ELSE 0 END, d.beds),
+                           ('quality_basic', (d.quality IN ('basic', 'full'))::integer, 1),
+                           ('quality_full', (d.quality = 'full')::integer, 1)) AS k (key, numerator, denominator)
+WHERE f.detail ->> 'type' = 'institution' GROUP BY f.institution_id, k.key
 ON CONFLICT (month, institution_id, key) DO UPDATE SET numerator = excluded.numerator,
     denominator = excluded.denominator, written_at = excluded.written_at
 
 -- name: months
 SELECT month, sum(numerator)::bigint AS numerator, sum(denominator)::bigint AS denominator FROM supervision_months
-WHERE key = %(key)s AND month >= %(from)s AND month <= %(to)s GROUP BY month ORDER BY month
+WHERE key = %(key)s AND month >= %(from)s AND month <= %(to)s
+  AND (%(institutions)s::uuid[] IS NULL OR institution_id = ANY (%(institutions)s::uuid[]))
+GROUP BY month ORDER BY month
 
 -- name: case
 SELECT * FROM supervision_case(%(alert)s, %(cause)s, %(viewer)s, %(viewer_name)s, %(now)s)

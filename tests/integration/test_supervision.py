@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import re
+import zipfile
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -124,3 +127,65 @@ def test_an_export_is_a_table(api: Api) -> None:
     answer = api.as_user("regulator").get(f"{BASE}/indicators/export")
     assert answer.headers["content-type"].startswith("text/csv")
     assert len(answer.text.strip().splitlines()) >= 30
+
+
+def test_a_street_a_community_and_an_institution_by_themselves(api: Api, region: TestClient) -> None:
+    admin_a, admin_b = api.as_user("admin", api.world.a), api.as_user("admin", api.world.b)
+    facility(admin_a, title="甲院")
+    facility(admin_b, title="乙院", nursing_beds=30, street="走马镇", community="二社区")
+    facility(
+        admin_b, title="乙站", facility_type="station", street="白市驿镇", community="三社区", beds=0, nursing_beds=0
+    )
+    assert row(region, "nursing_beds", street="走马镇")["value"] == 30.0
+    assert row(region, "nursing_beds", street="白市驿镇", community="一社区")["value"] == 70.0
+    assert row(region, "nursing_beds", street="没有")["value"] is None
+    assert row(region, "agreements", street="白市驿镇")["denominator"] == 2, "both houses have something there"
+    region.put(f"{BASE}/figures/streets/2025", json={"numerator": 2, "source": "行政区划"})
+    assert row(region, "streets_facility")["value"] == 100.0
+    assert row(region, "streets_facility", street="走马镇")["basis"] == "none", "the region's figure is not a street's"
+    names = [one["title"] for one in region.get(f"{BASE}/facilities").json()["items"]]
+    assert sorted(names) == ["乙站", "乙院", "甲院"]
+    paged, cursor = [], None
+    while True:
+        page = region.get(f"{BASE}/facilities", params={"limit": 1} | ({"cursor": cursor} if cursor else {})).json()
+        paged += [one["title"] for one in page["items"]]
+        if not (cursor := page["next"]):
+            break
+    assert paged == names
+    there = region.get(f"{BASE}/facilities", params={"street": "走马镇"}).json()["items"]
+    assert [(one["title"], one["institution_id"]) for one in there] == [("乙院", str(api.world.b.institution_id))]
+    assert [one["title"] for one in admin_a.get(f"{BASE}/facilities").json()["items"]] == ["甲院"]
+
+
+def test_the_workbook_holds_what_the_api_tells_and_no_formula(
+    api: Api, region: TestClient, make_pool_for: Callable[[DbRole], Pool]
+) -> None:
+    facility(api.as_user("admin"), title="=HYPERLINK(1)")
+    keep_month(make_pool_for("jobs"), api.clock)
+    answer = region.get(f"{BASE}/indicators/export", params={"format": "xlsx"})
+    assert answer.headers["content-type"].endswith("spreadsheetml.sheet")
+    assert answer.headers["content-disposition"].endswith('.xlsx"')
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as book:
+        sheets = re.findall(r'<sheet name="([^"]+)"', book.read("xl/workbook.xml").decode())
+        assert sheets == ["指标 Indicators", "汇总 Roll-up", "设施 Facilities", "月度 Months"]
+        strings = book.read("xl/sharedStrings.xml").decode()
+        sheets = [book.read(name).decode() for name in book.namelist() if name.startswith("xl/worksheets/")]
+    assert "=HYPERLINK(1)" in strings
+    assert not any("<f>" in one for one in sheets)
+    assert "养老机构护理型床位占比" in strings
+    assert sheets[3].count("<row ") > 10, "beds and counts of the present month"
+    assert region.get(f"{BASE}/indicators/export", params={"format": "pdf"}).status_code == 422
+
+
+def test_beds_and_quality_have_their_months_too(
+    api: Api, region: TestClient, make_pool_for: Callable[[DbRole], Pool]
+) -> None:
+    facility(api.as_user("admin"))
+    keep_month(make_pool_for("jobs"), api.clock)
+    keys = {one["code"]: one["series"] for one in region.get(f"{BASE}/indicators").json()["items"]}
+    assert (keys["nursing_beds"], keys["agreements"], keys["lottery"]) == ("nursing_beds", "agreement", None)
+    when = {"from": "2020-01-01", "to": "2029-01-01"}
+    (month,) = region.get(f"{BASE}/series/nursing_beds", params=when).json()["items"]
+    assert (month["numerator"], month["denominator"]) == (70, 100)
+    elsewhere = region.get(f"{BASE}/series/nursing_beds", params=when | {"street": "走马镇"}).json()
+    assert elsewhere["items"] == []
