@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
 
 from bench import alerts as alerts_bench
+from bench import api as api_bench
 from bench import chaos as chaos_bench
 from bench import detect as detect_bench
 from bench import hostile as hostile_bench
 from bench import ingest as ingest_bench
 from bench import storage as storage_bench
-from bench.rig import Rig
+from bench.rig import Rig, RoleUnderTest, free_port, fresh_database
 from cli.embedded.broker import MosquittoBroker
 from core import logging
 from core.clock import SystemClock
+from db.migrate import migrate
 
 app = typer.Typer(no_args_is_help=True, help="Measure on real parts: broker, database, processes. 在真实组件上测量。")
 
@@ -108,6 +111,26 @@ def hostile(
     """Everything that must not be sent, beside a neighbour that must not notice; counted exactly."""
     with Rig(SystemClock(), broker=broker, database_url=database_url, data_dir=data_dir) as rig:
         figures = hostile_bench.run(rig, scale=scale, flood_seconds=seconds)
+    _tell(figures, as_json=as_json)
+
+
+@app.command()
+def api(
+    seconds: Seconds = 20.0,
+    as_json: Json = False,  # noqa: FBT002 -- an option of a command
+    residents: Annotated[int, typer.Option(min=10, max=100_000, help="Residents of the house.")] = 1000,
+    rate: Annotated[int, typer.Option(min=1, max=1000, help="Requests per second, whatever the answers do.")] = 50,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """How fast every list of a large house answers, and whether any reads a whole table."""
+    clock, port = SystemClock(), free_port()
+    with fresh_database(database_url, clock) as url, TemporaryDirectory(prefix="anhu-bench-") as directory:
+        migrate(url)
+        role = RoleUnderTest("api", api_bench.environment(url, port), Path(directory) / "api.log")
+        try:
+            figures = api_bench.run(url, clock, role, port, residents=residents, rate=rate, seconds=seconds)
+        finally:
+            role.stop()
     _tell(figures, as_json=as_json)
 
 

@@ -14,9 +14,14 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+import psycopg
+from psycopg import conninfo
 
 from bench.publisher import Target
 from cli.embedded.broker import Broker, MosquittoBroker, RumqttdBroker, find_mosquitto
@@ -147,6 +152,27 @@ class Rig:
         elif kind != "rumqttd":
             raise Misconfigured(f"there is no broker {kind!r}; choose mosquitto or rumqttd")
         return RumqttdBroker(self.data_dir, self.clock, port=free_port())
+
+
+@contextmanager
+def fresh_database(server_url: str | None, clock: Clock) -> Iterator[str]:
+    """An empty database on a server of yours, or on an embedded one; its URL. Removed at the end."""
+    if server_url is None:
+        with tempfile.TemporaryDirectory(prefix="anhu-bench-") as directory:
+            server = EmbeddedPostgres(Path(directory), clock)
+            server.start()
+            try:
+                yield server.url
+            finally:
+                server.stop()
+        return
+    name = f"anhu_bench_{secrets.token_hex(4)}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        try:
+            yield conninfo.make_conninfo(server_url, dbname=name)
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 class RoleUnderTest:

@@ -8,12 +8,8 @@ residents, over raw readings at full rate where the API reads raw, and over roll
 from __future__ import annotations
 
 import json
-import secrets
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
-from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Any, NamedTuple
 from uuid import UUID
@@ -22,11 +18,9 @@ import numpy as np
 import psycopg
 import typer
 from numpy.typing import NDArray
-from psycopg import conninfo
 
 from api.residents import series
-from bench.rig import machine
-from cli.embedded.postgres import EmbeddedPostgres
+from bench.rig import fresh_database, machine
 from core.clock import Clock, SystemClock
 from core.ids import new_id
 from core.metrics import BY_CODE
@@ -71,33 +65,13 @@ def command(
 ) -> None:
     """Bytes a reading in the columnstore, and how fast a resident's 30 days answer. Makes its own database."""
     clock = SystemClock()
-    with _fresh_database(database_url, clock) as url:
+    with fresh_database(database_url, clock) as url:
         migrate(url)
         figures = run(url, clock, residents=residents, days=days, reads=reads, packed_residents=packed)
     plans = figures["read"]["plans"] if as_json else figures["read"].pop("plans")
     typer.echo(json.dumps(figures, ensure_ascii=False, indent=None if as_json else 1))
     if not as_json:
         typer.echo("\n\n".join(f"{name}\n{plan}" for name, plan in plans.items()))
-
-
-@contextmanager
-def _fresh_database(server_url: str | None, clock: Clock) -> Iterator[str]:
-    if server_url is None:
-        with tempfile.TemporaryDirectory(prefix="anhu-storage-") as directory:
-            server = EmbeddedPostgres(Path(directory), clock)
-            server.start()
-            try:
-                yield server.url
-            finally:
-                server.stop()
-        return
-    name = f"anhu_storage_{secrets.token_hex(4)}"
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        try:
-            yield conninfo.make_conninfo(server_url, dbname=name)
-        finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def run(url: str, clock: Clock, *, residents: int, days: int, reads: int, packed_residents: int) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from api.services.engine.kind import RecordKind
 from api.services.engine.machine import Move
 from api.services.registry import KINDS
 from core.vocabulary import Role
-from tests.fixtures.bodies import body_of
+from bench.bodies import body_of
 from tests.fixtures.world import WorldInstitution
 from tests.integration.conftest import Api
 
