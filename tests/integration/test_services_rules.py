@@ -17,8 +17,8 @@ from starlette.testclient import TestClient
 from api.services.engine.kind import RecordKind
 from api.services.engine.machine import Move
 from api.services.registry import KINDS
-from core.vocabulary import Role
 from bench.bodies import body_of
+from core.vocabulary import Role
 from tests.fixtures.world import WorldInstitution
 from tests.integration.conftest import Api
 
