@@ -150,8 +150,10 @@ def test_silence_never_clears() -> None:
 
 def test_pain_42_hysteresis_keeps_a_value_at_the_limit_from_flapping() -> None:
     detector = VitalsDetector()
-    findings = feed(detector, HEART_RATE, [112] * 8 + [109, 111] * 20)
+    swings = ([109] * 30 + [111] * 8) * 4  # the quiet parts outlast the time that clearing takes
+    findings = feed(detector, HEART_RATE, [112] * 8 + swings)
     assert [f.phase for f in findings] == ["raised"]
+    assert [f.phase for f in feed(detector, HEART_RATE, [105] * 30, start=T0 + 1e5)] == ["cleared"]
 
 
 def test_a_sporadic_reading_counts_for_itself() -> None:
