@@ -20,6 +20,7 @@ import numpy as np
 import psycopg
 
 from alerts import checkpoint, directory, metrics, restraint, service, suppression
+from alerts.detectors.aftermath import FallAftermath
 from alerts.detectors.base import Batch, Detector, Finding
 from alerts.detectors.baseline import PersonalBaseline
 from alerts.detectors.drift import DailyDrift
@@ -83,10 +84,12 @@ class Detectors:
     routine_day: RoutineDay = field(default_factory=RoutineDay)
     home: HomeDetector = field(default_factory=HomeDetector)
     falls: FallDetector = field(default_factory=FallDetector)
+    aftermath: FallAftermath = field(default_factory=FallAftermath)
     devices: DeviceWatch = field(default_factory=DeviceWatch)
 
     def by_name(self) -> dict[str, Detector]:
-        return {**self.personal(), "home": self.home, "falls": self.falls, **self.devices.by_name()}
+        own: tuple[Detector, ...] = (self.home, self.falls, self.aftermath)
+        return self.personal() | {detector.name: detector for detector in own} | self.devices.by_name()
 
     def personal(self) -> dict[str, Detector]:
         """Those whose subject is the resident, not the device; they are shown every reading of the resident."""
@@ -166,7 +169,8 @@ class Follower:
     def tick(self) -> int:
         """Let time pass for the detectors; how many findings. Raises as `step` does."""
         now = self._clock.time()
-        found = self._detectors.falls.tick(now) + self._detectors.home.tick(now)
+        found = self._weighed(self._detectors.falls.tick(now)) + self._detectors.home.tick(now)
+        found += self._detectors.aftermath.tick(now)
         for detector in self._detectors.personal().values():
             found += detector.tick(now)
         listening = self._ingest.look() and self.lag_seconds < LAG_SECONDS
@@ -202,7 +206,9 @@ class Follower:
         metric = columns.metric.astype(np.int16)
         personal = Batch(resident, metric, columns.time, columns.value)
         device = columns.device_key.astype(np.int64)
-        found = self._detectors.routine_day.consume(personal, device, self._known.in_bathroom(device))
+        bathroom = self._known.in_bathroom(device)
+        found = self._detectors.routine_day.consume(personal, device, bathroom)
+        found += self._detectors.aftermath.consume(personal, bathroom)
         # A fridge that is opened is somebody moving, not somebody leaving.
         inner = (metric == _DOOR) & self._known.indoors(device)
         lived = (
@@ -222,12 +228,22 @@ class Follower:
         key = window["device_key"]
         samples = np.frombuffer(window["counts"], "<i2").reshape(-1, 3) * float(window["scale"])
         try:
-            return self._detectors.falls.consume_window(
+            found = self._detectors.falls.consume_window(
                 key, window["t0"], float(window["hz"]), samples, self._known.position(key)
             )
         except BadInput as error:
             log.warning("motion_window_refused", device_key=key, error=str(error))
             return []
+        return self._weighed(found)
+
+    def _weighed(self, falls: list[Finding]) -> list[Finding]:
+        """Falls with what corroborates them, as far as it is known whose they are."""
+        devices, times = (np.array([getattr(f, name) for f in falls]) for name in ("subject", "time"))
+        residents = self._known.bindings.residents(devices, times)
+        return [
+            self._detectors.aftermath.weigh(int(resident), fall)
+            for resident, fall in zip(residents, falls, strict=True)
+        ]
 
     def _commit(self, *, with_checkpoint: bool) -> None:
         """Findings, the follower's number and perhaps the memory, in one transaction."""

@@ -106,7 +106,18 @@ class Tick:
         return self
 
 
-Step = Readings | Window | Tick
+class Step(Protocol):
+    """Something that a detector is shown, and what the contract does with it."""
+
+    def arrays(self) -> list[np.ndarray]: ...
+
+    def run(self, detector: Any) -> list[Finding]: ...
+
+    def permuted(self, rng: np.random.Generator) -> Step: ...
+
+    def shifted(self, seconds: float) -> Step: ...
+
+    def broken(self, rng: np.random.Generator) -> Step: ...
 
 
 class Driver(Protocol):

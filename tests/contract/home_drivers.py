@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
-from alerts.detectors.base import Detector, make_batch
+from alerts.detectors.aftermath import FallAftermath
+from alerts.detectors.base import Detector, Finding, make_batch
 from alerts.detectors.home import HomeDetector
 from alerts.detectors.inactivity import InactivityDetector
 from alerts.detectors.night import NightDetector
 from alerts.detectors.place import Fence, PlaceDetector
 from alerts.detectors.routine_day import RoutineDay
 from core.metrics import BY_CODE
+from core.vocabulary import Severity
 from tests.contract.detector_drivers import T0, Driver, Readings, Step, Tick
 
 
@@ -133,4 +138,69 @@ class RoutineDayDriver:
         return [readings(rows), Tick(t + 2 * 86_400 + 1)]
 
 
-HOME_DRIVERS: tuple[type[Driver], ...] = (HomeDriver, PlaceDriver, InactivityDriver, NightDriver, RoutineDayDriver)
+def a_fall(device: int, time: float, score: float, still_share: float, *, complete: bool = True) -> Finding:
+    """A fall as `falls` finds it, with what the weighing looks at."""
+    evidence = {"value": 3.1, "unit": "g", "limit": 0.5, "rule": "fall score >= 0.5"}
+    evidence |= {"still_share": still_share, "aftermath_complete": complete}
+    return Finding("falls", "3", device, "fall", time, score, Severity.CRITICAL, "raised", evidence)
+
+
+@dataclass(frozen=True)
+class Fell:
+    """A fall handed to `weigh`."""
+
+    resident: int
+    fall: Finding
+
+    def arrays(self) -> list[np.ndarray]:
+        return []
+
+    def run(self, detector: Any) -> list[Finding]:
+        detector.weigh(self.resident, self.fall)
+        return []
+
+    def permuted(self, rng: np.random.Generator) -> Fell:
+        return self
+
+    def shifted(self, seconds: float) -> Fell:
+        fall = self.fall
+        return Fell(
+            self.resident,
+            a_fall(fall.subject, fall.time + seconds, fall.score, fall.evidence["still_share"]),
+        )
+
+    def broken(self, rng: np.random.Generator) -> Fell:
+        return self
+
+
+class AftermathDriver:
+    kind = FallAftermath
+
+    def build(self) -> Detector:
+        return FallAftermath()
+
+    def steps(self, rng: np.random.Generator) -> list[Step]:
+        out: list[Step] = []
+        steps = np.zeros(4)
+        for slot in range(120):
+            t = T0 + 60 * slot
+            rows = [(-1, "motion", t, 1.0)]
+            for subject in range(4):
+                steps[subject] += float(rng.choice([0, 0, 30]))
+                rows += [(subject, "steps", t + float(rng.uniform(-20, 20)), steps[subject])]
+                busy = slot // 20 % 2 == subject % 2
+                rows += [(subject, str(rng.choice(["motion", "door"])), t + subject, 1.0)] * int(busy)
+                if rng.random() < 0.1:
+                    fall = a_fall(subject + 100, t, float(rng.uniform(0.5, 1)), float(rng.choice([0.1, 0.4, 0.9])))
+                    out.append(Fell(subject, fall))
+            out += [readings(rows), Tick(t + 30)]
+        return out
+
+    def alarm(self, t: float) -> list[Step]:
+        home = readings([(77, "motion", t, 1.0)])
+        return [home, Fell(77, a_fall(177, t + 60, 0.6, 0.0)), Tick(t + 100), Tick(t + 190)]
+
+
+HOME_DRIVERS: tuple[type[Driver], ...] = (
+    HomeDriver, PlaceDriver, InactivityDriver, NightDriver, RoutineDayDriver, AftermathDriver,
+)  # fmt: skip

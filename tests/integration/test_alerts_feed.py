@@ -231,14 +231,10 @@ def test_personal_limits_apply_and_go(
     assert len(base.rows("SELECT 1 FROM alerts")) == 1
 
 
-def test_a_fall_in_motion_windows_becomes_a_critical_alert(
-    base: Database, world: World, pool: Pool, clock: ManualClock, make_pool_for: Callable[[str], Pool]
-) -> None:
-    """Windows are fetched by their keys, and the alert goes to whoever wore the band at the time of the impact."""
-    follower = started(pool, clock)
+def send_fall(base: Database, band: int, clock: ManualClock, ingest: Pool) -> None:
+    """Commit the windows of a plain fall whose impact was 14 s ago."""
     hz, t0 = 50.0, clock.time() - 20
     samples = fall_signal(np.random.default_rng(0), hz)
-    band = world.a.devices[0].key
     starts = [t0 + start / hz for start in range(0, len(samples), 100)]
     for n, start in enumerate(starts):
         counts = np.round(samples[100 * n : 100 * n + 100] / 0.001).astype("<i2").tobytes()
@@ -247,17 +243,54 @@ def test_a_fall_in_motion_windows_becomes_a_critical_alert(
             " VALUES (%s, %s, %s, %s, %s, %s)",
             band, from_unix(start), hz, 0.001, counts, clock.now(),
         )  # fmt: skip
-    with service_transaction(make_pool_for("ingest")) as tx:
+    with service_transaction(ingest) as tx:
         append(tx, MotionColumns(np.full(len(starts), band, np.int32), np.array(starts)), clock.now())
+
+
+def test_a_fall_in_motion_windows_becomes_a_critical_alert(
+    base: Database, world: World, pool: Pool, clock: ManualClock, make_pool_for: Callable[[str], Pool]
+) -> None:
+    """Windows are fetched by their keys, and the alert goes to whoever wore the band at the time of the impact."""
+    follower = started(pool, clock)
+    send_fall(base, world.a.devices[0].key, clock, make_pool_for("ingest"))
     run(follower)
     clock.advance(10)
     follower.tick()
     alert = base.alert()
     assert (alert["type"], alert["severity"], alert["resident_id"]) == ("fall", "critical", world.a.residents[0])
+    assert [one["what"] for one in alert["evidence"]["corroboration"]] == ["still"]
     again = started(pool, clock)
     again.tick()
     assert base.alert()["occurrences"] == 1, "found once, though restarted"
     assert len(base.rows("SELECT 1 FROM escalation_steps")) == 6
+
+
+def test_whoever_walks_after_a_fall_marks_it_as_over_and_a_person_still_closes_it(
+    base: Database,
+    world: World,
+    pool: Pool,
+    clock: ManualClock,
+    make_pool_for: Callable[[str], Pool],
+    send: Callable[..., None],
+) -> None:
+    """The fall's watch outlives a restart, and what the home tells later reaches the same alert."""
+    follower = started(pool, clock)
+    band = world.a.devices[0].key
+    send_fall(base, band, clock, make_pool_for("ingest"))
+    run(follower)
+    clock.advance(10)
+    follower.tick()
+    follower.stop()
+    for count in (500, 512, 540):
+        send(band, count, metric=BY_CODE["steps"].id)
+    follower = started(pool, clock)
+    run(follower)
+    follower.tick()
+    alert = base.alert()
+    assert (alert["state"], alert["occurrences"]) == ("open", 1)
+    assert alert["cleared_at"] is not None
+    (told,) = base.rows("SELECT data FROM alert_entries WHERE kind = 'cleared'")
+    assert [one["what"] for one in told["data"]["evidence"]["corroboration"]] == ["walking"]
 
 
 def test_bindings_are_looked_up_as_a_slow_twin_would() -> None:
