@@ -24,7 +24,7 @@ NEWS2: Final = "88330-6"
 SYSTOLIC, DIASTOLIC = BY_CODE["bp_sys"].id, BY_CODE["bp_dia"].id
 DEVICES: Final = "urn:anhu:device"
 CODED: Final[dict[str, Metric]] = {metric.loinc: metric for metric in BY_ID.values() if metric.loinc}
-_SPACE: Final = UUID("6b1f0a52-0c0b-5a51-8f0e-5d2a4c6a7e11")
+SPACE: Final = UUID("6b1f0a52-0c0b-5a51-8f0e-5d2a4c6a7e11")
 _CATEGORY: Final = {
     "vital": ("vital-signs", "Vital Signs"),
     "activity": ("activity", "Activity"),
@@ -109,7 +109,7 @@ def _single(subject: UUID, row: dict[str, Any]) -> Resource:
 def _panel(subject: UUID, high: dict[str, Any], low: dict[str, Any]) -> Resource:
     made = _base(subject, high, BP_PANEL, BY_ID[SYSTOLIC], "Blood pressure panel")
     made["component"] = [
-        {"code": _code(BY_ID[row["metric"]].loinc or "", BY_ID[row["metric"]].en),
+        {"code": code_of(BY_ID[row["metric"]].loinc or "", BY_ID[row["metric"]].en),
          "valueQuantity": _quantity(BY_ID[row["metric"]], row["value"])}
         for row in (high, low)
     ]  # fmt: skip
@@ -120,13 +120,13 @@ def _base(subject: UUID, row: dict[str, Any], loinc: str, metric: Metric, text: 
     code, display = _CATEGORY[metric.kind]
     made: Resource = {
         "resourceType": "Observation",
-        "id": str(uuid.uuid5(_SPACE, f"{row['device']} {loinc} {row['time'].timestamp():.6f}")),
+        "id": str(uuid.uuid5(SPACE, f"{row['device']} {loinc} {row['time'].timestamp():.6f}")),
         "status": "final",
         "category": [
             {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": code,
                          "display": display}]}
         ],
-        "code": _code(loinc, text),
+        "code": code_of(loinc, text),
         "subject": {"reference": f"Patient/{subject}"},
         "effectiveDateTime": instant(row["time"]),
         "device": {"reference": f"Device/{device_ref(row['device'])}"},
@@ -137,7 +137,7 @@ def _base(subject: UUID, row: dict[str, Any], loinc: str, metric: Metric, text: 
     return made
 
 
-def _code(loinc: str, text: str) -> Resource:
+def code_of(loinc: str, text: str) -> Resource:
     return {"coding": [{"system": LOINC, "code": loinc}], "text": text}
 
 
@@ -168,8 +168,10 @@ def flag(row: dict[str, Any]) -> Resource:
     }
 
 
-def bundle(base: str, link: str, resources: Iterable[Resource], following: str | None) -> Resource:
-    """A page of a search; `next` where there is more."""
+def bundle(
+    base: str, link: str, resources: Iterable[Resource], following: str | None, included: Iterable[Resource] = ()
+) -> Resource:
+    """A page of a search; `next` where there is more. `included`: what the found ones refer to."""
     links = [{"relation": "self", "url": link}]
     if following is not None:
         links.append({"relation": "next", "url": following})
@@ -178,8 +180,9 @@ def bundle(base: str, link: str, resources: Iterable[Resource], following: str |
         "type": "searchset",
         "link": links,
         "entry": [
-            {"fullUrl": f"{base}/{one['resourceType']}/{one['id']}", "resource": one, "search": {"mode": "match"}}
-            for one in resources
+            {"fullUrl": f"{base}/{one['resourceType']}/{one['id']}", "resource": one, "search": {"mode": mode}}
+            for mode, found in (("match", resources), ("include", included))
+            for one in found
         ],
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -9,14 +10,20 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import JSONResponse
 
-from api.access import open_metrics, resident_scopes
-from api.deps import API, PUBLIC, STAFF, Audit, Caller, Tx, require
+from alerts.service import NEWS2_MEASURED
+from api.access import is_staff, open_metrics, resident_scopes
+from api.auth.accounts import Account
+from api.deps import API, PUBLIC, STAFF, Audit, AuditTrail, Caller, Tx, require
 from api.fhir import resources, search
+from api.fhir.news2 import news2_observation
 from api.openapi import version
 from api.paging import Cursor, cursor_id, cursor_time, decode_cursor, encode_cursor
-from api.state import State
+from api.residents.news2 import score_of
+from api.state import AppState, State
 from core.errors import Forbidden, NotFound
+from core.metrics import BY_CODE
 from core.vocabulary import Role
+from db.tenant import Transaction
 
 BASE = f"{API}/fhir/R4"
 COUNT_MAX = 500
@@ -97,9 +104,14 @@ def fhir_observations(
     count: Count = 100,
     page: Cursor = None,
 ) -> dict[str, Any]:
-    """A resident's readings that have a LOINC code, newest first."""
+    """A resident's readings that have a LOINC code, newest first.
+
+    `code=88330-6` alone: the early warning score NEWS2 of this moment with the readings behind it, for staff.
+    """
     resident = search.resident_of(subject)
     scopes = resident_scopes(tx, caller, resident)
+    if search.is_news2(code):
+        return _news2(request, caller, tx, state, audit, resident)
     allowed = set(open_metrics(scopes))
     metrics = [metric for metric in search.metrics_of(code) if metric in allowed]
     if not metrics:
@@ -114,6 +126,19 @@ def fhir_observations(
     following = encode_cursor((shown[-1]["time"],)) if len(shown) < len(rows) else None
     audit.record("read_fhir_observations", "resident", resident)
     return _bundle(request, resources.observations(resident, shown), following)
+
+
+def _news2(
+    request: Request, caller: Account, tx: Transaction, state: AppState, audit: AuditTrail, resident: UUID
+) -> dict[str, Any]:
+    if not is_staff(caller):
+        raise Forbidden("the early warning score is for staff")
+    audit.record("read_news2", "resident", resident)
+    score = score_of(tx, resident, state.clock.now())
+    metrics = [BY_CODE[code].id for code in (*NEWS2_MEASURED, "bp_dia")]
+    rows = tx.all("readings.latest", resident=resident, metrics=metrics)
+    found, sources = news2_observation(score, rows)
+    return _bundle(request, [found], None, sources)
 
 
 @router.get("/Flag", summary="报警 · Flags", dependencies=[require(*READERS)])
@@ -142,10 +167,15 @@ def fhir_flags(
     return _bundle(request, [resources.flag(row) for row in shown], following)
 
 
-def _bundle(request: Request, found: list[resources.Resource], following: str | None) -> dict[str, Any]:
+def _bundle(
+    request: Request,
+    found: list[resources.Resource],
+    following: str | None,
+    included: Sequence[resources.Resource] = (),
+) -> dict[str, Any]:
     base = str(request.base_url).rstrip("/") + BASE
     link = f"{base}{request.url.path.removeprefix(BASE)}"
     kept = [(key, value) for key, value in request.query_params.multi_items() if key != "page"]
     here = f"{link}?{urlencode(kept)}"
     then = f"{link}?{urlencode([*kept, ('page', following)])}" if following else None
-    return resources.bundle(base, here, found, then)
+    return resources.bundle(base, here, found, then, included)

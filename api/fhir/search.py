@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from uuid import UUID
 
-from api.fhir.resources import BP_PANEL, CODED, DIASTOLIC, LOINC, SYSTOLIC
+from api.fhir.resources import BP_PANEL, CODED, DIASTOLIC, LOINC, NEWS2, SYSTOLIC
 from api.paging import cursor_time
 from core.errors import BadInput
 
@@ -37,8 +37,15 @@ def metrics_of(code: str | None) -> list[int]:
         elif plain in CODED:
             found.append(CODED[plain].id)
         else:
-            raise BadInput(f"not measured here: {plain[:50]}; known: {', '.join(sorted({*CODED, BP_PANEL}))}")
+            raise BadInput(
+                f"not measured here: {plain[:50]}; known: {', '.join(sorted({*CODED, BP_PANEL}))}; {NEWS2} alone"
+            )
     return found
+
+
+def is_news2(code: str | None) -> bool:
+    """Whether the early warning score is asked for, alone: it is a score of this moment, not a reading in a span."""
+    return code in (NEWS2, f"{LOINC}|{NEWS2}", f"|{NEWS2}")
 
 
 def span_of(dates: list[str], now: datetime) -> tuple[datetime, datetime]:

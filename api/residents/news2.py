@@ -100,7 +100,12 @@ class News2Out(BaseModel):
 def get_news2(resident_id: UUID, tx: Tx, state: State, audit: Audit) -> News2Out:
     """From the newest reading of each parameter that is young enough, and what staff set or observed."""
     tx.one("residents.exists", resident=resident_id)
-    now = state.clock.now()
+    audit.record("read_news2", "resident", resident_id)
+    return score_of(tx, resident_id, state.clock.now())
+
+
+def score_of(tx: Transaction, resident_id: UUID, now: datetime) -> News2Out:
+    """The score of one person at this moment."""
     rows = tx.all("readings.latest", resident=resident_id, metrics=[BY_CODE[code].id for code in NEWS2_MEASURED])
     latest = {BY_ID[row["metric"]].code: row for row in rows}
     young = {code: row for code, row in latest.items() if now - row["time"] <= _age_max(code)}
@@ -112,7 +117,6 @@ def get_news2(resident_id: UUID, tx: Tx, state: State, audit: Audit) -> News2Out
         oxygen=said["oxygen"]["value"] == "oxygen" if "oxygen" in said else None,
         altered=said["consciousness"]["value"] != "A" if "consciousness" in said else None,
     )
-    audit.record("read_news2", "resident", resident_id)
     return News2Out(
         resident_id=resident_id,
         at=now,

@@ -132,3 +132,38 @@ def test_another_institutions_resident_answers_404(api: Api) -> None:
     other, staff = api.world.b.residents[0], api.as_user("caregiver")
     for path in (f"Patient/{other}", f"Observation?subject=Patient/{other}", f"Flag?subject=Patient/{other}"):
         assert staff.get(f"{BASE}/{path}").status_code == 404
+
+
+def test_the_early_warning_score_says_what_it_is_derived_from(api: Api, database_url: str) -> None:
+    device = next(one for one in api.world.a.devices if one.resident_id == api.world.a.residents[0])
+    now = api.clock.now()
+    values = {"heart_rate": 96, "spo2": 95, "resp_rate": 18, "bp_sys": 130, "bp_dia": 80, "body_temp": 36.6}
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for code, value in values.items():
+            # The temperature is of the day before yesterday: too old to count.
+            at = now - (timedelta(days=2) if code == "body_temp" else timedelta(minutes=1))
+            connection.execute(
+                "INSERT INTO latest (device_key, metric, time, value, flags, received) VALUES (%s, %s, %s, %s, 0, %s)",
+                (device.key, BY_CODE[code].id, at, value, at),
+            )
+    nurse = api.as_user("caregiver")
+    answer = nurse.get(f"{BASE}/Observation", params={"subject": resident(api), "code": "http://loinc.org|88330-6"})
+    assert answer.status_code == 200, answer.text
+    Bundle.model_validate(answer.json())
+    score, *sources = [entry["resource"] for entry in answer.json()["entry"]]
+    for one in (score, *sources):
+        Observation.model_validate(one)
+    assert [entry["search"]["mode"] for entry in answer.json()["entry"]] == ["match", *["include"] * 4]
+    assert {one["reference"] for one in score["derivedFrom"]} == {f"Observation/{one['id']}" for one in sources}
+    assert sorted(one["code"]["text"] for one in sources)[0] == "Blood pressure panel"
+    # 96/min scores 1, 95 % scores 1; the rest is missing, and so the score is preliminary and says so.
+    assert (score["status"], score["valueQuantity"]["value"]) == ("preliminary", 2)
+    absent = [one["code"]["text"] for one in score["component"] if "dataAbsentReason" in one]
+    assert len(absent) == 3
+    assert "body_temp" in score["note"][0]["text"]
+    assert score["valueQuantity"]["value"] == nurse.get(f"/api/v1/residents/{resident(api)[8:]}/news2").json()["score"]
+    family = api.as_user("family")
+    params = {"subject": resident(api), "code": "88330-6"}
+    assert family.get(f"{BASE}/Observation", params=params).status_code == 403
+    other = {"subject": f"Patient/{api.world.b.residents[0]}", "code": "88330-6"}
+    assert nurse.get(f"{BASE}/Observation", params=other).status_code == 404
