@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import signal
 import sys
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from api.app import create_app
 from core.clock import SystemClock
@@ -21,7 +23,11 @@ def main(settings: Settings | None = None) -> None:
     """Serve until told to stop. Raises Misconfigured when a key or the database URL is not set."""
     settings = settings or load_settings()
     configure("api", level=settings.log_level, json=settings.log_json)
-    app = create_app(settings, SystemClock())
+    app: ASGIApp = create_app(settings, SystemClock())
+    if settings.api_console:
+        # Imported when wanted: who runs the console as a role of its own needs none of its libraries here.
+        module = importlib.import_module("api.console.app")
+        app = module.Front(app, module.create_console(settings, SystemClock()))
     server = uvicorn.Server(
         uvicorn.Config(
             app,

@@ -16,6 +16,7 @@ from api.auth.accounts import Accounts
 from api.auth.routes import router as auth_router
 from api.auth.throttle import Throttle
 from api.auth.tokens import Tokens
+from api.board.routes import router as board_router
 from api.devices.checks import router as checks_router
 from api.devices.discovered import router as discovered_router
 from api.devices.routes import router as devices_router
@@ -48,6 +49,7 @@ from db.pool import Pool, make_pool
 
 ROUTERS = (
     auth_router,
+    board_router,
     residents_router,
     fences_router,
     family_router,

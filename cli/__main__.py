@@ -22,6 +22,7 @@ ROLE_MODULES = {
     "alerts": "alerts.__main__",
     "api": "api.__main__",
     "jobs": "cli.jobs",
+    "console": "api.console.__main__",
     "accounts": "cli.accounts",
 }
 """Imported when run: a role loads what it needs and no more, so that it starts within a second."""

@@ -98,7 +98,7 @@ class Installation:
         self._await_api()
         if pager is not None:
             self._start_demo(pager)
-        self._say("ready", f"API {self.api_url}/docs   Ctrl-C stops everything")
+        self._say("ready", f"console {self.api_url}/   API {self.api_url}/docs   Ctrl-C stops everything")
 
     def _start_demo(self, pager_port: int) -> None:
         path = demo.write_credentials(
@@ -125,7 +125,12 @@ class Installation:
         mqtt = f"mqtt://{INGEST_USER}:{secrets.broker_password}@{self._broker.host}:{self._broker.port}"
         mine: dict[str, Mapping[str, str]] = {
             "ingest": {"ANHU_MQTT_URL": mqtt},
-            "api": {"ANHU_TOKEN_KEY": secrets.token_key, "ANHU_DEVICE_KEY": secrets.device_key},
+            "api": {
+                "ANHU_TOKEN_KEY": secrets.token_key,
+                "ANHU_DEVICE_KEY": secrets.device_key,
+                "ANHU_API_CONSOLE": "true",
+                "ANHU_CONSOLE_SESSIONS_FILE": str(self._data_dir / "console-sessions.json"),
+            },
             # The demo's pager listens on loopback, which webhooks may not reach otherwise; its links lead back here.
             "alerts": {
                 "ANHU_WEBHOOK_ALLOW_PRIVATE": "true",

@@ -67,6 +67,15 @@ class Settings(BaseSettings):
 
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8080, ge=0, le=65535)
+    api_console: bool = False
+    """Whether the api shows the staff console at `/` itself, as under `anhu up`."""
+    api_url: str = Field(default="", pattern=r"^(https?://[^\s/?#]+(/[^\s?#]*)?)?$")
+    """Where the console finds the API; empty: `api_host` and `api_port`."""
+    console_host: str = "127.0.0.1"
+    console_port: int = Field(default=8081, ge=0, le=65535)
+    """Where `anhu run console` listens."""
+    console_sessions_file: Path | None = None
+    """Where the console keeps who is signed in over a restart (mode 0600); without it everybody signs in again."""
     mqtt_port: int = Field(default=1883, ge=0, le=65535)
     metrics_port: int = Field(default=0, ge=0, le=65535)
     """Where ingest, alerts and jobs show /metrics and /healthz; 0 switches it off."""
@@ -130,6 +139,12 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         files = _FileSource(settings_cls, os.environ)
         return init_settings, env_settings, files, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def console_api_url(self) -> str:
+        """Where the console finds the API."""
+        host = "127.0.0.1" if self.api_host in ("0.0.0.0", "::") else self.api_host  # noqa: S104 -- compared only
+        return self.api_url.rstrip("/") or f"http://{f'[{host}]' if ':' in host else host}:{self.api_port}"
 
     def require_database(self) -> str:
         """The database URL, or Misconfigured."""

@@ -40,6 +40,8 @@ ALLOWED: dict[str, set[str]] = {
         "alerts.rota",
         "alerts.service",
     },
+    # The console is a client like any other: it stands on the public HTTP API alone.
+    "api.console": {"api.console", "core"},
     "simulators": {"simulators", "core"},
 }
 """Right side only. cli and bench wire everything together and may import anything; nothing imports them."""

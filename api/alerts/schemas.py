@@ -41,6 +41,23 @@ class Person(BaseModel):
     name: str
 
 
+class NextEscalation(BaseModel):
+    """The step that runs next if nobody answers."""
+
+    position: int
+    whom: str = Field(examples=["contact:1"])
+    due_at: datetime
+
+
+class Responding(BaseModel):
+    """Who is taking care of it, and since when; also a contact who answered through a link and has no account."""
+
+    name: str
+    role: str = Field(examples=["caregiver", "family"])
+    since: datetime
+    on_site: bool
+
+
 class Alert(BaseModel):
     """An alert as lists show it."""
 
@@ -68,6 +85,8 @@ class Alert(BaseModel):
     outcome_name: Names | None
     deadline_at: datetime | None = Field(description="by when the next thing must happen")
     score: float | None
+    responding: Responding | None = Field(description="null while nobody has answered")
+    next_escalation: NextEscalation | None = Field(description="null once somebody has answered")
     version: int
 
 
@@ -86,34 +105,14 @@ class Entry(BaseModel):
     data: dict[str, Any]
 
 
-class NextEscalation(BaseModel):
-    """The step that runs next if nobody answers."""
-
-    position: int
-    whom: str = Field(examples=["contact:1"])
-    due_at: datetime
-
-
-class Responding(BaseModel):
-    """Who is taking care of it, and since when; also a contact who answered through a link and has no account."""
-
-    name: str
-    role: str = Field(examples=["caregiver", "family"])
-    since: datetime
-    on_site: bool
-
-
 class AlertDetail(Alert):
     """An alert with everything that is known of it."""
-
-    responding: Responding | None = Field(description="null while nobody has answered")
 
     evidence: dict[str, Any] = Field(description="value, limit, rule, version of what raised it")
     plan: list[dict[str, Any]]
     acknowledged_by: Person | None
     on_site_by: Person | None
     resolved_by: Person | None
-    next_escalation: NextEscalation | None
     timeline: list[Entry]
 
 

@@ -57,7 +57,21 @@ def _device(row: Mapping[str, Any]) -> DeviceBrief | None:
 def brief(row: Mapping[str, Any]) -> Alert:
     """An alert for a list."""
     resident = ResidentBrief(id=row["resident_id"], name=row["resident_name"]) if row["resident_id"] else None
-    return Alert(**_base(row), resident=resident)
+    answered = row["response_kind"] is not None
+    responding = (
+        Responding(
+            name=row["response_name"],
+            role=row["response_role"] or "",
+            since=row["response_since"],
+            on_site=row["response_kind"] == "arrived",
+        )
+        if answered
+        else None
+    )
+    step = None
+    if row["next_whom"] is not None:
+        step = NextEscalation(position=row["next_position"], whom=row["next_whom"], due_at=row["next_due_at"])
+    return Alert(**_base(row), resident=resident, responding=responding, next_escalation=step)
 
 
 def detail_fields(tx: Transaction, row: Mapping[str, Any], *, family: UUID | None) -> dict[str, Any]:

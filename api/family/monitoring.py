@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -34,9 +35,36 @@ def judge(tx: Transaction, resident_id: UUID, now: datetime) -> Monitoring:
     silent, a battery is nearly empty, or they are away, so that what is concluded from their home is held.
     """
     status = tx.one("residents.get", resident=resident_id)["status"]
-    devices = [_device(row, now) for row in tx.all("monitoring.devices", resident=resident_id, now=now)]
     away = tx.first("away.current", resident=resident_id, now=now)
-    broken = _watchers(tx, now)
+    found = conclude(status, tx.all("monitoring.devices", resident=resident_id, now=now), away, watchers(tx, now), now)
+    return Monitoring(
+        resident_id=resident_id,
+        at=now,
+        monitored=found.level != "none",
+        level=found.level,
+        name=found.name,
+        reasons=found.reasons,
+        devices=found.devices,
+        away_until=away["until"] if away else None,
+        open_alerts=tx.one("monitoring.open_alerts", resident=resident_id)["n"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """How well somebody is watched over, and why not better."""
+
+    level: Literal["full", "partly", "none"]
+    name: Names
+    reasons: list[Names]
+    devices: list[MonitoredDevice]
+
+
+def conclude(
+    status: str, rows: list[dict[str, Any]], away: dict[str, Any] | None, broken: list[Names], now: datetime
+) -> Conclusion:
+    """Decide from a resident's status, the rows of their devices, an absence, and which watchers are broken."""
+    devices = [_device(row, now) for row in rows]
     if status in _GONE:
         broken = [Names(zh="老人已不在本机构", en="the resident is no longer here")]
     reasons = [*broken, *_about_devices(devices)]
@@ -44,20 +72,11 @@ def judge(tx: Transaction, resident_id: UUID, now: datetime) -> Monitoring:
         reasons.append(_about_away(away))
     working = any(device.working for device in devices)
     level: Literal["full", "partly", "none"] = "none" if broken or not working else "partly" if reasons else "full"
-    return Monitoring(
-        resident_id=resident_id,
-        at=now,
-        monitored=level != "none",
-        level=level,
-        name=_LEVELS[level],
-        reasons=reasons,
-        devices=devices,
-        away_until=away["until"] if away else None,
-        open_alerts=tx.one("monitoring.open_alerts", resident=resident_id)["n"],
-    )
+    return Conclusion(level, _LEVELS[level], reasons, devices)
 
 
-def _watchers(tx: Transaction, now: datetime) -> list[Names]:
+def watchers(tx: Transaction, now: datetime) -> list[Names]:
+    """What of the platform itself does not watch now."""
     alive = {row["role"]: row["at"] for row in tx.all("monitoring.watchers")}
     fresh = now - timedelta(seconds=SIGN_OF_LIFE_SECONDS)
     return [names for role, names in WATCHERS.items() if role not in alive or alive[role] < fresh]

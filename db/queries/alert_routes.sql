@@ -2,8 +2,19 @@
 -- residents who have consented to alerts being shown to it, at the moment of reading.
 
 -- name: list
-SELECT a.*, r.name AS resident_name, d.id AS device_id, d.name AS device_name, d.kind AS device_kind
+-- With who answered last and the step that runs next, so that a queue needs no second look at each.
+SELECT a.*, r.name AS resident_name, d.id AS device_id, d.name AS device_name, d.kind AS device_kind,
+       e.kind AS response_kind, e.actor AS response_name, e.data ->> 'role' AS response_role, e.at AS response_since,
+       n.position AS next_position, n.whom AS next_whom, n.due_at AS next_due_at
 FROM alerts a LEFT JOIN residents r ON r.id = a.resident_id LEFT JOIN devices d ON d.key = a.device_key
+LEFT JOIN LATERAL (
+    SELECT kind, actor, data, at FROM alert_entries
+    WHERE alert_id = a.id AND kind IN ('acknowledged', 'arrived') ORDER BY seq DESC LIMIT 1
+) e ON a.state <> 'open'
+LEFT JOIN LATERAL (
+    SELECT position, whom, due_at FROM escalation_steps
+    WHERE alert_id = a.id AND state = 'pending' ORDER BY due_at, position LIMIT 1
+) n ON a.state = 'open'
 WHERE (%(states)s::text[] IS NULL OR a.state = ANY (%(states)s::text[]))
   AND (%(severities)s::text[] IS NULL OR a.severity = ANY (%(severities)s::text[]))
   AND (%(resident)s::uuid IS NULL OR a.resident_id = %(resident)s)

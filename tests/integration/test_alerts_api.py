@@ -80,6 +80,18 @@ def test_an_alert_from_press_to_outcome(api: Api, press: Callable[..., str]) -> 
     assert nurse.post(f"{V1}/alerts/{alert}/comment", json={"note": "x", "version": 1}).status_code == 409
 
 
+def test_a_queue_needs_no_second_look_at_each_alert(api: Api, press: Callable[..., str]) -> None:
+    alert = press()
+    nurse = api.as_user("caregiver")
+    one = nurse.get(f"{V1}/alerts").json()["items"][0]
+    assert one["responding"] is None
+    assert one["next_escalation"]["whom"] in ("on_duty", "contact:1", "desk", "everyone")
+    nurse.post(f"{V1}/alerts/{alert}/acknowledge").raise_for_status()
+    one = nurse.get(f"{V1}/alerts").json()["items"][0]
+    assert (one["responding"]["name"], one["responding"]["on_site"]) == ("caregiver a", False)
+    assert one["next_escalation"] is None
+
+
 def test_lists_page_without_gap_or_repeat(api: Api, press: Callable[..., str]) -> None:
     wanted = [press(kind, device) for device in (0, 1, 2) for kind in ("sos", "fall", "smoke")]
     nurse = api.as_user("caregiver")

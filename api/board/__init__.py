@@ -1,0 +1,1 @@
+"""Every resident of an institution at a glance."""
