@@ -1,18 +1,22 @@
-"""Routes of the catalogue of services."""
+"""Routes of the catalogue of services, and of the day's work in all of them: a span enters, records leave."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import datetime, timedelta
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 
-from api.deps import API, EVERYONE, STAFF, Tx, require
+from api.deps import API, EVERYONE, STAFF, Audit, Tx, require
+from api.paging import LIMIT_DEFAULT, Cursor, Limit, Page, cursor_id, cursor_time, decode_cursor, page
+from api.schemas import Instant
 from api.services.catalogue import BY_CODE, SERVICES, CareService
-from api.services.schemas import ServiceList, SmartCareService, WorkCount, WorkCounts
+from api.services.schemas import AgendaItem, ServiceList, SmartCareService, WorkCount, WorkCounts
 from api.state import State
-from core.errors import NotFound
+from core.errors import BadInput, NotFound
 
 router = APIRouter(prefix=f"{API}/services", tags=["services"])
+SPAN_DAYS_MAX: Final = 62
 Code = Annotated[str, Path(pattern=r"^[a-z-]{1,32}$", examples=["rescue"])]
 
 
@@ -20,6 +24,38 @@ Code = Annotated[str, Path(pattern=r"^[a-z-]{1,32}$", examples=["rescue"])]
 async def list_services() -> ServiceList:
     """Codes, names, groups, states and the clause that each stands on."""
     return ServiceList(items=[SmartCareService.of(service) for service in SERVICES])
+
+
+@router.get("/agenda", summary="日程 · What is planned in a span of days", dependencies=[require(*STAFF)])
+def list_agenda(
+    tx: Tx,
+    audit: Audit,
+    starts_from: Annotated[Instant, Query(examples=["2026-03-01T00:00:00+08:00"])],
+    starts_to: Annotated[Instant, Query(examples=["2026-03-08T00:00:00+08:00"])],
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = None,
+) -> Page[AgendaItem]:
+    """Records of all services that begin in [from, to), in the order of their beginning."""
+    _check_span(starts_from, starts_to)
+    after, after_id = decode_cursor(cursor, cursor_time, cursor_id)
+    rows = tx.all(
+        "records.agenda", begin=starts_from, end=starts_to, after=after, after_id=after_id, limit=limit + 1
+    )  # fmt: skip
+    shown, following = page(rows, limit, lambda row: (row["starts_at"], row["id"]))
+    audit.record("list", "services/agenda", "", ids=[str(row["id"]) for row in shown])
+    return Page(items=[AgendaItem.of(row) for row in shown], next=following)
+
+
+@router.get("/overdue", summary="逾期 · What is overdue in any service", dependencies=[require(*STAFF)])
+def list_overdue(
+    tx: Tx, state: State, audit: Audit, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None
+) -> Page[AgendaItem]:
+    """Running records of all services whose time is over, the oldest first."""
+    after, after_id = decode_cursor(cursor, cursor_time, cursor_id)
+    rows = tx.all("records.overdue", now=state.clock.now(), after=after, after_id=after_id, limit=limit + 1)
+    shown, following = page(rows, limit, lambda row: (row["due_at"], row["id"]))
+    audit.record("list", "services/overdue", "", ids=[str(row["id"]) for row in shown])
+    return Page(items=[AgendaItem.of(row) for row in shown], next=following)
 
 
 @router.get("/{code}", summary="服务详情 · One service", dependencies=[require(*EVERYONE)])
@@ -34,6 +70,11 @@ def count_records(code: Code, tx: Tx, state: State) -> WorkCounts:
     service = _service(code)
     rows = tx.all("records.counts", service=service.code, now=state.clock.now())
     return WorkCounts(items=[WorkCount(**row) for row in rows])
+
+
+def _check_span(begin: datetime, end: datetime) -> None:
+    if not begin < end <= begin + timedelta(days=SPAN_DAYS_MAX):
+        raise BadInput(f"the span must be positive, and at most {SPAN_DAYS_MAX} days")
 
 
 def _service(code: str) -> CareService:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
 from pydantic import BaseModel, Field
 
 from api.schemas import Names
 from api.services.catalogue import GROUPS, CareService
 from api.services.engine.machine import Machine
+from api.services.registry import KINDS
 
 
 class ServiceState(BaseModel):
@@ -31,11 +36,12 @@ class ServiceLifecycle(BaseModel):
 
     code: str = Field(examples=["enquiry"])
     name: Names
+    path: str = Field(description="its records stand at /services/{code of the service}/{path}", examples=["enquiries"])
     states: list[ServiceState]
     moves: list[ServiceMove]
 
     @classmethod
-    def of(cls, cycle: Machine) -> ServiceLifecycle:
+    def of(cls, service: str, cycle: Machine) -> ServiceLifecycle:
         states = [ServiceState(code=one.code, name=Names(zh=one.names.zh, en=one.names.en)) for one in cycle.states]
         moves = [
             ServiceMove(
@@ -47,7 +53,8 @@ class ServiceLifecycle(BaseModel):
             )
             for one in cycle.moves
         ]
-        return cls(code=cycle.code, name=Names(zh=cycle.names.zh, en=cycle.names.en), states=states, moves=moves)
+        names = Names(zh=cycle.names.zh, en=cycle.names.en)
+        return cls(code=cycle.code, name=names, path=KINDS[service, cycle.code].path, states=states, moves=moves)
 
 
 class SmartCareService(BaseModel):
@@ -65,7 +72,7 @@ class SmartCareService(BaseModel):
     @classmethod
     def of(cls, service: CareService) -> SmartCareService:
         group = GROUPS[service.group]
-        cycles = [ServiceLifecycle.of(cycle) for cycle in service.lifecycles]
+        cycles = [ServiceLifecycle.of(service.code, cycle) for cycle in service.lifecycles]
         return cls(
             code=service.code,
             name=Names(zh=service.names.zh, en=service.names.en),
@@ -99,3 +106,34 @@ class WorkCounts(BaseModel):
 
     items: list[WorkCount]
     next: None = None
+
+
+class AgendaItem(BaseModel):
+    """One record of any service, as a list of the day's work shows it."""
+
+    id: UUID
+    service: str = Field(examples=["goods"])
+    kind: str = Field(examples=["order"])
+    kind_name: Names
+    path: str = Field(description="the record stands at /services/{service}/{path}/{id}", examples=["orders"])
+    state: str = Field(examples=["placed"])
+    state_name: Names
+    final: bool
+    title: str
+    resident_id: UUID | None
+    resident_name: str | None = Field(examples=["王秀英"])
+    resident_place: str | None = Field(examples=["1号楼 2层 203室"])
+    starts_at: datetime | None
+    ends_at: datetime | None
+    due_at: datetime | None
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> AgendaItem:
+        kind = KINDS[row["service"], row["kind"]]
+        state = kind.machine.name_of(row["state"])
+        return cls(
+            kind_name=Names(zh=kind.names.zh, en=kind.names.en),
+            path=kind.path,
+            state_name=Names(zh=state.zh, en=state.en),
+            **row,
+        )

@@ -67,6 +67,22 @@ WHERE record_id = %(record)s AND seq > %(after)s ORDER BY seq LIMIT %(limit)s
 SELECT kind, state, count(*) AS records, count(*) FILTER (WHERE NOT final AND due_at < %(now)s) AS overdue
 FROM service_records WHERE service = %(service)s GROUP BY kind, state ORDER BY kind, state
 
+-- name: agenda
+SELECT r.id, r.service, r.kind, r.state, r.final, r.title, r.resident_id, p.name AS resident_name,
+       place_text(p.building, p.floor, p.room, p.address) AS resident_place, r.starts_at, r.ends_at, r.due_at
+FROM service_records r LEFT JOIN residents p ON p.id = r.resident_id
+WHERE r.institution_id = current_tenant() AND r.starts_at >= %(begin)s AND r.starts_at < %(end)s
+  AND (%(after)s::timestamptz IS NULL OR (r.starts_at, r.id) > (%(after)s, %(after_id)s::uuid))
+ORDER BY r.starts_at, r.id LIMIT %(limit)s
+
+-- name: overdue
+SELECT r.id, r.service, r.kind, r.state, r.final, r.title, r.resident_id, p.name AS resident_name,
+       place_text(p.building, p.floor, p.room, p.address) AS resident_place, r.starts_at, r.ends_at, r.due_at
+FROM service_records r LEFT JOIN residents p ON p.id = r.resident_id
+WHERE r.institution_id = current_tenant() AND NOT r.final AND r.due_at IS NOT NULL AND r.due_at < %(now)s
+  AND (%(after)s::timestamptz IS NULL OR (r.due_at, r.id) > (%(after)s, %(after_id)s::uuid))
+ORDER BY r.due_at, r.id LIMIT %(limit)s
+
 -- name: provider_open
 SELECT id FROM providers
 WHERE id = %(provider)s AND blocked_at IS NULL AND %(service)s = ANY (services)
