@@ -27,6 +27,11 @@ from api.family.routes import router as family_router
 from api.family.today import router as today_router
 from api.fhir.routes import router as fhir_router
 from api.ingest_door.routes import router as ingest_door_router
+from api.institution.beds import router as beds_router
+from api.institution.licences import router as licences_router
+from api.institution.prices import router as prices_router
+from api.institution.staff import router as staff_router
+from api.institution.subsidies import router as subsidies_router
 from api.middleware import Envelope, RequestMetrics
 from api.notices.routes import router as notices_router
 from api.providers.routes import router as providers_router
@@ -74,6 +79,11 @@ ROUTERS = (
     services_router,
     *registry.routers(),
     providers_router,
+    beds_router,
+    staff_router,
+    licences_router,
+    prices_router,
+    subsidies_router,
     notices_router,
     supervision_router,
     fhir_router,

@@ -26,6 +26,7 @@ TAGS: Final = [
     {"name": "rota", "description": "排班与在岗 · Rota and who is on duty"},
     {"name": "alerts", "description": "报警与处置 · Alerts and what is done about them"},
     {"name": "services", "description": "十一项智慧养老服务 · The eleven services"},
+    {"name": "institution", "description": "机构：床位、人员、入住、收费、护理 · The house itself"},
     {"name": "providers", "description": "服务商与服务人员 · Providers and workers"},
     {"name": "supervision", "description": "监管指标 · Indicators for the regulator"},
     {"name": "fhir", "description": "健康数据交换 · FHIR R4, read only"},

@@ -11,6 +11,7 @@ from typing import Any
 from apscheduler.schedulers.background import BackgroundScheduler
 from prometheus_client import Counter, Gauge, start_http_server
 
+from api.institution.expiry import warn_of_expiry
 from api.services import platform
 from api.supervision.months import keep_month
 from core import logging
@@ -30,6 +31,7 @@ EXPIRE_SECONDS = 15
 OVERDUE_SECONDS = 60
 FOLLOW_SECONDS = 5
 SUPERVISION_HOURS = 6
+EXPIRY_HOURS = 6
 PARTITION_HOURS = 1
 CHUNK_HOURS = 1
 
@@ -63,6 +65,8 @@ def run_jobs(settings: Settings, clock: Clock, stop: threading.Event) -> None:
     every("retention", lambda: maintenance.apply_retention(pool, clock, settings), minutes=10)
     every("commands", lambda: _expire_commands(pool, clock), seconds=EXPIRE_SECONDS)
     every("overdue records", lambda: platform.act_on_past_due(pool, clock), seconds=OVERDUE_SECONDS)
+    every("records of those who left", lambda: platform.end_with_residents(pool, clock), seconds=OVERDUE_SECONDS)
+    every("expiry warnings", lambda: warn_of_expiry(pool, clock), hours=EXPIRY_HOURS)
     every("incidents", lambda: platform.follow_alerts(pool, clock), seconds=FOLLOW_SECONDS)
     every("supervision", lambda: keep_month(pool, clock), hours=SUPERVISION_HOURS)
     every("heartbeat", lambda: _beat(pool, clock), seconds=HEARTBEAT_SECONDS)

@@ -18,6 +18,7 @@ from api.providers.schemas import (
     MemberList,
     Provider,
     ProviderIn,
+    Rating,
     ServiceCode,
     Worker,
     WorkerIn,
@@ -55,6 +56,14 @@ def create_provider(body: ProviderIn, caller: Caller, tx: Tx, state: State, audi
 def get_provider(provider_id: UUID, tx: Tx) -> Provider:
     """Licence, services, and whether it is blocked."""
     return Provider(**tx.one("providers.get", id=provider_id))
+
+
+@router.get("/providers/{provider_id}/rating", summary="服务商评价 · Rating", dependencies=[require(*STAFF)])
+def get_rating(provider_id: UUID, tx: Tx) -> Rating:
+    """Stars of finished work, and complaints."""
+    tx.one("providers.get", id=provider_id)
+    row = tx.one("complaints.rating", provider=provider_id)
+    return Rating(**row | {"stars": None if row["stars"] is None else round(float(row["stars"]), 2)})
 
 
 @router.put("/providers/{provider_id}", summary="修改服务商 · Change a provider", dependencies=[require(Role.ADMIN)])
@@ -166,7 +175,8 @@ def worker_returns(worker_id: UUID, tx: Tx, state: State, audit: Audit) -> Worke
 
 def _set_active(worker: UUID, tx: Tx, state: State, audit: Audit, *, active: bool) -> Worker:
     tx.one("providers.worker", id=worker)
-    tx.run("providers.set_worker_active", id=worker, active=active, now=state.clock.now())
+    now = state.clock.now()
+    tx.run("providers.set_worker_active", id=worker, active=active, now=now, today=None if active else now.date())
     audit.record("set_active", "worker", worker, active=active)
     return Worker(**tx.one("providers.worker", id=worker))
 

@@ -64,14 +64,36 @@ class MemberList(BaseModel):
     next: None = None
 
 
-class WorkerIn(Input):
-    """Somebody who comes."""
+Post = Literal[
+    "manager", "caregiver", "nurse", "doctor", "rehabilitation", "social_worker", "cook", "safety", "logistics",
+    "other",
+]  # fmt: skip
+
+
+class WorkerChange(Input):
+    """What may change of somebody who works here; employers do not change, people are registered anew."""
 
     name: Name = Field(examples=["陈护工"])
     phone: Phone = ""
-    provider_id: UUID | None = Field(default=None, description="left out: works for the institution itself")
     user_id: UUID | None = Field(default=None, description="their account, if they have one")
     duties: list[ShortText] = Field(default=[], max_length=20, examples=[["助浴", "助餐"]])
+    post: Post = Field(default="other", examples=["caregiver"])
+    hired_on: date | None = None
+
+
+class WorkerIn(WorkerChange):
+    """Somebody who comes."""
+
+    provider_id: UUID | None = Field(default=None, description="left out: works for the institution itself")
+
+
+class Rating(BaseModel):
+    """What was said of a provider's work."""
+
+    rated: int = Field(description="pieces of work with stars", examples=[41])
+    stars: float | None = Field(description="their mean", examples=[4.6])
+    complaints: int = Field(description="not withdrawn", examples=[2])
+    upheld: int = Field(description="of these, found justified", examples=[1])
 
 
 class Worker(BaseModel):
@@ -83,6 +105,9 @@ class Worker(BaseModel):
     name: str
     phone: str
     duties: list[str]
+    post: str = Field(examples=["caregiver"])
+    hired_on: date | None
+    left_on: date | None
     active: bool
     version: int
     created_at: datetime
@@ -92,6 +117,9 @@ class CertificateIn(Input):
     """A certificate with its term."""
 
     kind: Name = Field(examples=["养老护理员（四级）"])
+    category: Literal["certificate", "work_licence", "health"] = Field(
+        default="certificate", description="a health card (健康证) certifies no skill"
+    )
     number: ShortText = ""
     valid_from: date
     valid_until: date | None = None
@@ -108,6 +136,7 @@ class Certificate(BaseModel):
 
     id: UUID
     kind: str
+    category: str
     number: str
     valid_from: date
     valid_until: date | None

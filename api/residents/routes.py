@@ -96,11 +96,12 @@ def get_resident(resident_id: UUID, caller: Caller, tx: Tx, audit: Audit, respon
 
 @router.patch("/{resident_id}", summary="修改老人信息 · Change a resident", dependencies=[require(*STAFF)])
 def patch_resident(
-    resident_id: UUID, body: ResidentPatch, tx: Tx, state: State, audit: Audit, response: Response,
+    resident_id: UUID, body: ResidentPatch, caller: Caller, tx: Tx, state: State, audit: Audit, response: Response,
     if_match: IfMatch = None,
 ) -> Resident:  # fmt: skip
-    """With If-Match, a resident whom somebody else has changed since answers 412."""
-    resident, changed = service.patch(tx, state.clock, resident_id, body, if_match)
+    """With If-Match, a resident whom somebody else has changed since answers 412. Somebody with a running stay leaves
+    by ending the stay; who leaves for good is no longer watched over."""
+    resident, changed = service.patch(tx, state.clock, caller, resident_id, body, if_match)
     audit.record("update", "resident", resident_id, fields=changed)
     response.headers["ETag"] = service.etag(resident.version)
     return resident

@@ -6,10 +6,12 @@ import uuid
 from typing import Any
 from uuid import UUID
 
+from alerts.service import Actor
 from api.access import is_staff, resident_scopes
 from api.auth.accounts import Account
 from api.deps import AuditTrail
 from api.errors import PreconditionFailed
+from api.institution.leaving import close_sight, leave
 from api.paging import cursor_id, cursor_time, decode_cursor, page
 from api.residents.schemas import (
     AnyResident,
@@ -98,9 +100,13 @@ def create(
 
 
 def patch(
-    tx: Transaction, clock: Clock, resident: UUID, body: ResidentPatch, if_match: str | None
+    tx: Transaction, clock: Clock, caller: Account, resident: UUID, body: ResidentPatch, if_match: str | None
 ) -> tuple[Resident, list[str]]:
-    """The changed resident and the names of the changed fields. Raises NotFound, BadInput, PreconditionFailed."""
+    """The changed resident and the names of the changed fields.
+
+    Who leaves for good is no longer watched over, as at the end of a stay. Raises NotFound, BadInput,
+    PreconditionFailed, Conflict (a stay runs: its own end comes first).
+    """
     version = tx.one("residents.lock", resident=resident)["version"]
     if if_match is not None and not _matches(if_match, version):
         raise PreconditionFailed
@@ -110,6 +116,12 @@ def patch(
         raise BadInput(f"cannot be null: {', '.join(empty)}")
     row = tx.one("residents.get", resident=resident)
     changed = sorted(name for name, value in given.items() if row[name] != value)
+    if "status" in changed and body.status in ("discharged", "deceased"):
+        if tx.first("stays.running", resident=resident, record=None):
+            raise Conflict("this person has a running stay; end the stay, and the record follows")
+        leave(tx, clock, Actor(caller.id, caller.name, caller.role.value), resident, body.status)
+        if body.status == "deceased":
+            close_sight(tx, clock.now(), resident, "relatives")
     if changed:
         tx.run("residents.update", **{**row, **given}, resident=resident, now=clock.now())
         row = tx.one("residents.get", resident=resident)

@@ -28,6 +28,21 @@ BATCH: Final = 200
 RETRY: Final = timedelta(hours=1)
 INCIDENT_DAYS: Final = 7
 """Older emergencies without an incident are left alone: a new installation does not rewrite history."""
+LEAVING: Final[dict[tuple[str, str], str]] = {
+    ("health", "plan"): "end",
+    ("health", "reminder"): "cancel",
+    ("goods", "order"): "cancel",
+    ("daily-living", "order"): "cancel",
+    ("rehabilitation", "plan"): "close",
+    ("rehabilitation", "session"): "cancel",
+    ("companionship", "visit"): "decline",
+    ("medical", "contract"): "end",
+    ("assessment", "assessment"): "cancel",
+    ("home-care", "bed"): "remove",
+    ("home-care", "respite"): "cancel",
+}
+"""What becomes of what is not begun or goes on without end, when its resident has left for good."""
+_GONE: Final = "老人已离院 · the resident has left for good"
 _WORDS: Final = "到期自动处理 · by the platform, past due"
 _FOLLOWED: Final = "随报警更新 · follows its alert"
 
@@ -49,6 +64,26 @@ def act_on_past_due(pool: Pool, clock: Clock) -> int:
                 # One record that cannot go on does not hold up the others.
                 log.warning("record stays past due", record=str(row["id"]), error=str(error))
                 tx.run("records.put_off", id=row["id"], due_at=clock.now() + RETRY)
+    return done
+
+
+def end_with_residents(pool: Pool, clock: Clock) -> int:
+    """End what still runs for people who have moved out or died, at most `BATCH`; how many. Raises Unavailable."""
+    stands = [
+        f"{service}/{code}/{state}"
+        for (service, code), action in LEAVING.items()
+        for state in KINDS[service, code].machine.move(action).sources
+    ]
+    done = 0
+    with service_transaction(pool) as tx:
+        for row in tx.all("stays.unfinished_of_gone", stands=stands, limit=BATCH):
+            kind = KINDS[row["service"], row["kind"]]
+            try:
+                with tx.connection.transaction():
+                    _act(tx, clock, kind, row, LEAVING[kind.service, kind.code], _GONE)
+                done += 1
+            except (AnhuError, psycopg.Error) as error:
+                log.warning("record of somebody who has left stays", record=str(row["id"]), error=str(error))
     return done
 
 

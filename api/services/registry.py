@@ -1,4 +1,4 @@
-"""Every kind of record of the eleven services, in one place: the modules of the services enter, routers leave."""
+"""Every kind of record of the eleven services and of the house: their modules enter, routers leave."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Final
 
 from fastapi import APIRouter
 
+from api.institution.kinds import KINDS as HOUSE
 from api.services.assessment.kinds import KINDS as ASSESSMENT
 from api.services.assessment.routes import router as forms_router
 from api.services.companionship.kinds import KINDS as COMPANIONSHIP
@@ -35,6 +36,7 @@ ALL: Final[tuple[tuple[RecordKind, ...], ...]] = (
     MEDICAL,
     ASSESSMENT,
     HOME_CARE,
+    HOUSE,
 )
 KINDS: Final[dict[tuple[str, str], RecordKind]] = {(kind.service, kind.code): kind for kinds in ALL for kind in kinds}
 

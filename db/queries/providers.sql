@@ -41,26 +41,30 @@ SELECT m.user_id, u.name, m.added_at FROM provider_members m JOIN users u ON u.i
 WHERE m.provider_id = %(provider)s ORDER BY m.added_at, m.user_id LIMIT 200
 
 -- name: workers
-SELECT id, provider_id, user_id, name, phone, duties, active, version, created_at FROM workers
+SELECT id, provider_id, user_id, name, phone, duties, post, hired_on, left_on, active, version, created_at FROM workers
 WHERE (%(after)s::timestamptz IS NULL OR (created_at, id) > (%(after)s, %(after_id)s::uuid))
   AND (%(provider)s::uuid IS NULL OR provider_id = %(provider)s)
   AND (%(active)s::boolean IS NULL OR active = %(active)s)
 ORDER BY created_at, id LIMIT %(limit)s
 
 -- name: worker
-SELECT id, provider_id, user_id, name, phone, duties, active, version, created_at FROM workers WHERE id = %(id)s
+SELECT id, provider_id, user_id, name, phone, duties, post, hired_on, left_on, active, version, created_at FROM workers WHERE id = %(id)s
 
 -- name: insert_worker
-INSERT INTO workers (id, institution_id, provider_id, user_id, name, phone, duties, active, created_at, updated_at)
-VALUES (%(id)s, %(tenant)s, %(provider_id)s, %(user_id)s, %(name)s, %(phone)s, %(duties)s, true, %(now)s, %(now)s)
+INSERT INTO workers (id, institution_id, provider_id, user_id, name, phone, duties, post, hired_on, active, created_at,
+                     updated_at)
+VALUES (%(id)s, %(tenant)s, %(provider_id)s, %(user_id)s, %(name)s, %(phone)s, %(duties)s, %(post)s, %(hired_on)s, true,
+        %(now)s, %(now)s)
 
 -- name: set_worker_active
-UPDATE workers SET active = %(active)s, version = version + 1, updated_at = %(now)s WHERE id = %(id)s
+UPDATE workers SET active = %(active)s, 
+    left_on = CASE WHEN NOT %(active)s THEN greatest(%(today)s::date, hired_on) END, version = version + 1, updated_at = %(now)s WHERE id = %(id)s
 
 -- name: certificates
-SELECT id, kind, number, valid_from, valid_until FROM worker_certificates
+SELECT id, kind, category, number, valid_from, valid_until FROM worker_certificates
 WHERE worker_id = %(worker)s ORDER BY valid_from DESC, id LIMIT 200
 
 -- name: add_certificate
-INSERT INTO worker_certificates (id, institution_id, worker_id, kind, number, valid_from, valid_until, created_at)
-VALUES (%(id)s, %(tenant)s, %(worker)s, %(kind)s, %(number)s, %(valid_from)s, %(valid_until)s, %(now)s)
+INSERT INTO worker_certificates (id, institution_id, worker_id, kind, category, number, valid_from, valid_until,
+                                 created_at)
+VALUES (%(id)s, %(tenant)s, %(worker)s, %(kind)s, %(category)s, %(number)s, %(valid_from)s, %(valid_until)s, %(now)s)

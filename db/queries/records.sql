@@ -92,7 +92,8 @@ WHERE id = %(provider)s AND blocked_at IS NULL AND %(service)s = ANY (services)
 -- The worker, if active and of that provider (or of the institution itself), and what else they do at that time.
 SELECT w.id, EXISTS (SELECT FROM service_records r WHERE r.worker_id = w.id AND NOT r.final AND r.id <> %(record)s
        AND r.starts_at < %(ends_at)s AND r.ends_at > %(starts_at)s) AS busy,
-       EXISTS (SELECT FROM worker_certificates c WHERE c.worker_id = w.id AND c.valid_from <= %(today)s
+       EXISTS (SELECT FROM worker_certificates c WHERE c.worker_id = w.id AND c.category <> 'health'
+       AND c.valid_from <= %(today)s
        AND (c.valid_until IS NULL OR c.valid_until >= %(today)s)) AS certified
 FROM workers w WHERE w.id = %(worker)s AND w.active AND w.provider_id IS NOT DISTINCT FROM %(provider)s
 

@@ -62,6 +62,8 @@ def _path(api: Api, template: str, *, foreign: bool) -> str:
         "code": "rescue",
         "metric": "heart_rate",
         "kind": "oxygen",
+        "group": "low_income",
+        "year": "2026",
     }
     return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], "00000000-0000-7000-8000-000000000000"), template)
 
@@ -109,6 +111,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/contact-order": {"contact_ids": ["00000000-0000-7000-8000-000000000000"]},
     "/quiet-hours": {},
     "/limits": {"metric": "heart_rate", "high": 120, "reason": "x"},
+    "/groups/{group}": {"valid_from": "2026-01-01", "proof": "x"},
     "/targets/{resident_id}": {"groups": ["alone"], "since": "2026-01-01"},
 }
 

@@ -32,7 +32,7 @@ def past_the_rules(database_url: str) -> Iterator[Connection]:
 
 
 def _records(kind: RecordKind) -> str:
-    return f"/api/v1/services/{kind.service}/{kind.path}"
+    return f"/api/v1{kind.prefix}/{kind.path}"
 
 
 def _act(client: TestClient, kind: RecordKind, record: UUID, move: Move) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 
+from api.institution import kinds as house_kinds
 from api.services.catalogue import GROUPS, SERVICES, CareService
 from api.services.engine.machine import SAME, Machine
 
@@ -17,10 +18,17 @@ its lifecycle; an action that a state does not allow answers 409 and says what i
 do it 403, another institution's record 404. Actions are `POST /api/v1/services/{service}/{records}/{id}/{action}`.
 """
 
+_HOUSE = """
+## The house itself
+
+Records of the institution beside the eleven services: `POST /api/v1/institution/{records}/{id}/{action}`.
+"""
+
 
 def page() -> str:
     """The whole page as Markdown."""
-    return _HEAD + "".join(_service(service) for service in SERVICES)
+    house = "".join(_lifecycle(kind.machine) for kind in house_kinds.KINDS)
+    return _HEAD + "".join(_service(service) for service in SERVICES) + _HOUSE + house
 
 
 def _service(service: CareService) -> str:

@@ -27,6 +27,8 @@ Text = Annotated[str, Field(min_length=1, max_length=1000), Storable]
 _ZONE: Final = ZoneInfo("Asia/Shanghai")
 NOBODY: Final = UUID(int=0)
 """The id of the account under which the platform itself acts (`platform_account`)."""
+HOUSE: Final = "institution"
+"""In the place of a service's code: records of the house itself, such as stays and complaints."""
 COLUMNS: Final = ("provider_id", "worker_id", "title", "starts_at", "ends_at", "due_at", "price", "subsidy")
 """Fields of a body that are columns of a record; the others belong to its `detail`."""
 
@@ -68,7 +70,7 @@ class Step:
     """What a rule of a kind works on: the record as it will be written, the body that asks, and the transaction.
 
     record: the columns of the row; a rule may change them and `record["detail"]`.
-    service, action: the code of the service; "create", or the action's code.
+    service, action: the code of the service (or `HOUSE`); "create", or the action's code.
     was: the state before; empty for a new record.
     """
 
@@ -109,6 +111,7 @@ class RecordKind:
     scope: the consent that opens it to family; None: any standing consent.
     creators, readers: roles; family and provider accounts are narrowed to their residents and records besides.
     own: family sees what it made itself, beside what concerns its residents.
+    private: family sees what it made itself and nothing else, whatever consents stand.
     public_states: in these, every reader sees the record.
     hidden_from_family: words of the detail that a family account does not see, neither in the history.
     timeouts: by state, the action that the platform takes when the record is past due there.
@@ -124,6 +127,7 @@ class RecordKind:
     detail: type[BaseModel] = Nothing
     scope: str | None = None
     own: bool = False
+    private: bool = False
     public_states: frozenset[str] = frozenset()
     hidden_from_family: frozenset[str] = frozenset()
     timeouts: Mapping[str, str] = field(default_factory=dict)
@@ -145,6 +149,16 @@ class RecordKind:
     def names(self) -> Names:
         return self.machine.names
 
+    @property
+    def opened_by(self) -> str | None:
+        """The consent that opens it; for a private kind one that nobody has."""
+        return "private" if self.private else self.scope
+
+    @property
+    def prefix(self) -> str:
+        """Where its routes are, below /api/v1: the house's own records are no service."""
+        return f"/{HOUSE}" if self.service == HOUSE else f"/services/{self.service}"
+
 
 def sight(kind: RecordKind, caller: Account) -> dict[str, Any]:
     """The parameters that narrow a query to what the caller may see."""
@@ -153,8 +167,8 @@ def sight(kind: RecordKind, caller: Account) -> dict[str, Any]:
         "kind": kind.code,
         "viewer": caller.id if caller.role is Role.FAMILY else None,
         "member": caller.id if caller.role is Role.PROVIDER else None,
-        "scope": kind.scope,
-        "own": kind.own,
+        "scope": kind.opened_by,
+        "own": kind.own or kind.private,
         "public": sorted(kind.public_states),
     }
 

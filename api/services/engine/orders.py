@@ -2,18 +2,21 @@
 
 request → assess → assign → accept → check in → begin → check out → confirm → settle → archive; beside the way: change
 of time, cancel, abort. Meals, baths, housework, rehabilitation sessions, care visits at home follow it; what is
-special to one of them stays in its own module as rules.
+special to one of them stays in its own module as rules. The price comes from the price list or is named by hand; the
+subsidy likewise comes from the rules or is named; settled is what both give, to the fen.
 """
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from api.schemas import Input, Storable
+from api.services.engine import pricing
 from api.services.engine.kind import Money, Note, Plan, Reason, Rule, Step
 from api.services.engine.machine import FAMILY, PROVIDER, SAME, STAFF, Machine, machine, move
 from core.errors import BadInput, Conflict
@@ -29,8 +32,14 @@ class Assess(Input):
     """Whether and how it can be done, and what it costs."""
 
     findings: Annotated[str, Field(max_length=1000), Storable] = Field(default="", examples=["可自行进食，低盐"])
-    price: Money
-    subsidy: Money = Field(default=Decimal(0), description="paid by the public side; at most the price")
+    item_id: UUID | None = Field(default=None, description="of the price list; the price follows from it")
+    quantity: Annotated[Decimal, Field(gt=0, le=1000, max_digits=6, decimal_places=2, examples=["1.00"])] = Decimal(1)
+    price: Money | None = Field(
+        default=None, description="where there is no item of the price list", examples=["80.00"]
+    )
+    subsidy: Money | None = Field(
+        default=None, description="left out: by the subsidy rules, for good at settlement; at most the price"
+    )
 
 
 class Assign(Input):
@@ -80,6 +89,11 @@ class OrderDetail(BaseModel):
     paid: Decimal | None = None
     receipt: str = ""
     reason: str = ""
+    item_id: UUID | None = None
+    quantity: Decimal | None = None
+    subsidy_by: Literal["hand", "rules"] = Field(
+        default="hand", description="who says what the public side pays; by rules it is an estimate until settled"
+    )
     certified: bool | None = Field(default=None, description="the worker held a valid certificate when assigned")
     times: dict[str, str] = Field(default_factory=dict, description="when the worker came, began and went")
 
@@ -110,10 +124,39 @@ def order_machine(names: str) -> Machine:
     )  # fmt: skip
 
 
-def assess(step: Step) -> None:
+def check_subsidy(step: Step) -> None:
     """The public side pays at most everything."""
     if step.record["subsidy"] > step.record["price"]:
         raise BadInput("the subsidy is higher than the price")
+
+
+def assess(step: Step) -> None:
+    """The price by the list or as it is named, the subsidy as it is named or, as an estimate, by the rules."""
+    body = step.body
+    if (body.item_id is None) == (body.price is None):
+        raise BadInput("either an item of the price list or a price")
+    step.detail["subsidy_by"] = "rules" if body.subsidy is None else "hand"
+    if body.item_id is None:
+        # Said anew without an item: what an assessment before had named counts no longer.
+        step.detail.pop("item_id", None)
+    _set_price(step)
+
+
+def _set_price(step: Step) -> None:
+    """By the price list where an item is named; the estimate of the subsidy follows."""
+    record, detail, what = step.record, step.detail, _what(step)
+    if what.item is not None:
+        unit_price = pricing.price_on(step.tx, what.item, what.service, record["provider_id"], what.day)
+        record["price"] = pricing.total(unit_price, Decimal(detail["quantity"]))
+    if detail.get("subsidy_by") == "rules":
+        record["subsidy"] = pricing.subsidised(step.tx, record["resident_id"], what, record["price"]).subsidy
+    check_subsidy(step)
+
+
+def _what(step: Step) -> pricing.Priced:
+    item = step.detail.get("item_id")
+    day = pricing.day_of(step.record["starts_at"] or step.now)
+    return pricing.Priced(step.service, UUID(item) if item else None, day)
 
 
 def check_provider(step: Step) -> None:
@@ -129,8 +172,14 @@ def assign(step: Step) -> None:
     record["provider_id"], record["worker_id"] = body.provider_id, body.worker_id
     if record["provider_id"] is not None:
         check_provider(step)
-    if record["worker_id"] is None:
-        return
+    if step.detail.get("item_id"):
+        _set_price(step)
+    if record["worker_id"] is not None:
+        _check_worker(step, today)
+
+
+def _check_worker(step: Step, today: date) -> None:
+    record = step.record
     worker = step.tx.first(
         "records.worker_free", worker=record["worker_id"], provider=record["provider_id"], record=record["id"],
         starts_at=record["starts_at"], ends_at=record["ends_at"], today=today,
@@ -148,8 +197,14 @@ def stamp(step: Step) -> None:
 
 
 def settle(step: Step) -> None:
-    """To the cent: what was paid is the price less the subsidy."""
-    owed = (step.record["price"] or Decimal(0)) - (step.record["subsidy"] or Decimal(0))
+    """To the fen: what was paid is the price less the subsidy, which by rules is known for good only now."""
+    record = step.record
+    if step.detail.get("subsidy_by") == "rules":
+        found = pricing.settled(
+            step.tx, step.caller.tenant, record["id"], record["resident_id"], _what(step), record["price"], step.now
+        )
+        record["subsidy"] = found.subsidy
+    owed = (record["price"] or Decimal(0)) - (record["subsidy"] or Decimal(0))
     if step.body.paid != owed:
         raise BadInput(f"the own share is {owed}, not {step.body.paid}")
 

@@ -129,7 +129,7 @@ def carry_out(step: Step, kind: RecordKind) -> None:
 def _may_concern(tx: Transaction, caller: Account, kind: RecordKind, resident: UUID | None) -> None:
     """Whether the caller may open something for this resident."""
     if resident is None:
-        if not (is_staff(caller) or kind.own):
+        if not (is_staff(caller) or kind.own or kind.private):
             raise Forbidden("a record without a resident is made by staff")
         return
     if caller.role is Role.PROVIDER:
@@ -180,6 +180,6 @@ def _remember(step: Step, kind: RecordKind, before: str, given: dict[str, Any], 
         title = f" {row['title']}" if row["title"] else ""
         step.tx.run(
             "records.notify", tenant=caller.tenant, record=row["id"], now=step.now, by=step.by, groups=groups,
-            scope=kind.scope, resident=row["resident_id"] or person, provider=row["provider_id"],
+            scope=kind.opened_by, resident=row["resident_id"] or person, provider=row["provider_id"],
             worker=row["worker_id"], creator=row.get("created_by"), zh=words[0] + title, en=words[1] + title,
         )  # fmt: skip

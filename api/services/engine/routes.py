@@ -14,7 +14,7 @@ from api.paging import LIMIT_DEFAULT, Cursor, Limit, Page, cursor_id, cursor_num
 from api.residents.routes import IdempotencyKey, IfMatch
 from api.schemas import Instant
 from api.services.engine import records
-from api.services.engine.kind import RecordKind, sight
+from api.services.engine.kind import HOUSE, RecordKind, sight
 from api.services.engine.machine import SAME, Move
 from api.services.engine.schemas import Record, RecordEvent, seen, view
 from api.state import State
@@ -22,10 +22,11 @@ from api.state import State
 
 def router_of(kinds: tuple[RecordKind, ...]) -> APIRouter:
     """Every route of these kinds of one service."""
-    services = {kind.service for kind in kinds}
-    if len(services) != 1:
-        raise ValueError(f"a router serves one service, not {sorted(services)}")
-    router = APIRouter(prefix=f"{API}/services/{services.pop()}", tags=["services"])
+    prefixes = {kind.prefix for kind in kinds}
+    if len(prefixes) != 1:
+        raise ValueError(f"a router serves one service, not {sorted(prefixes)}")
+    prefix = prefixes.pop()
+    router = APIRouter(prefix=f"{API}{prefix}", tags=["services" if prefix.startswith("/services") else HOUSE])
     for kind in kinds:
         _make(router, kind)
         _list(router, kind)
@@ -50,7 +51,7 @@ def _make(router: APIRouter, kind: RecordKind) -> None:
         row, made = records.create(tx, state.clock, audit, caller, kind, body, idempotency_key)
         response.status_code = 201 if made else 200
         response.headers["ETag"] = records.etag(row["version"])
-        response.headers["Location"] = f"{API}/services/{kind.service}/{kind.path}/{row['id']}"
+        response.headers["Location"] = f"{API}{kind.prefix}/{kind.path}/{row['id']}"
         return view(kind, row, caller)
 
     router.add_api_route(

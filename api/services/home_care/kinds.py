@@ -157,7 +157,7 @@ class AdaptationDetail(BaseModel):
 def design(step: Step) -> None:
     """Within the price, and by a firm that may build."""
     check_suitable(step)
-    orders.assess(step)
+    orders.check_subsidy(step)
     if step.record["provider_id"] is not None:
         orders.check_provider(step)
 
@@ -267,7 +267,7 @@ RESPITE: Final = RecordKind(
     creators=ASKERS,
     readers=orders.READERS,
     detail=RespiteDetail,
-    rules={"create": ask_respite, "approve": orders.assess, "arrive": come},
+    rules={"create": ask_respite, "approve": orders.check_subsidy, "arrive": come},
 )
 
 
