@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from prometheus_client import Counter, Gauge
@@ -15,6 +15,16 @@ FEED_ROWS = Counter("anhu_alerts_feed_rows", "Batches of readings shown to the d
 OVERDUE = Counter("anhu_alerts_overdue", "Deadlines and steps that were missed and told to the desk.")
 OPENED = Counter("anhu_alerts_opened", "Alerts opened by this process.", ("type", "severity"))
 SUPPRESSED = Counter("anhu_alerts_suppressed", "Findings held back, each with a row that says why.", ("type", "cause"))
+LOAD = Gauge(
+    "anhu_alerts_load_per_caregiver",
+    "Alerts that an account was called for within 24 hours: mean and busiest of those who were called.",
+    ("institution", "statistic"),
+)
+LOAD_NON_ACTIONABLE = Gauge(
+    "anhu_alerts_load_non_actionable_share",
+    "Share of those calls whose alert was false or needed nothing.",
+    ("institution",),
+)
 LISTENING = Gauge("anhu_alerts_listening", "0 while no ingest process shows life: silence is not judged then.")
 FEED_LAG = Gauge("anhu_alerts_feed_lag_seconds", "Age of the oldest batch of the last pass.")
 PASS_SECONDS = Gauge("anhu_alerts_detector_pass_seconds", "Duration of the last pass of the detectors.")
@@ -31,6 +41,16 @@ def show_causes(causes: Iterable[str]) -> None:
     NOT_WELL.clear()
     for cause in causes:
         NOT_WELL.labels(cause).set(1)
+
+
+def show_load(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Show the alarm load of each institution, and of no other: rows of `restraint.load_per_caregiver`."""
+    LOAD.clear()
+    LOAD_NON_ACTIONABLE.clear()
+    for row in rows:
+        for statistic in ("mean", "busiest"):
+            LOAD.labels(row["institution"], statistic).set(row[statistic])
+        LOAD_NON_ACTIONABLE.labels(row["institution"]).set(row["non_actionable"])
 
 
 def count_opened(alert: dict[str, Any] | None) -> None:

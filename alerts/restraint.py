@@ -20,7 +20,8 @@ from core.errors import AnhuError
 from core.ids import new_id
 from core.logging import get
 from core.vocabulary import ALERT_TYPES, EMERGENCY_TYPES, TECHNICAL_TYPES, Outcome, Severity
-from db.tenant import Transaction
+from db.pool import Pool
+from db.tenant import Transaction, service_transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,7 @@ RUNNING: Final = 3
 """So many alerts of a kind in a row that led to nothing."""
 LOOK_BACK: Final = timedelta(days=14)
 HELD_FOR: Final = timedelta(hours=24)
+LOAD_OVER: Final = timedelta(hours=24)
 NON_ACTIONABLE: Final = frozenset({Outcome.FALSE_ALARM, Outcome.NO_ACTION})
 LEARNING: Final = tuple(sorted(kind for kind in ALERT_TYPES if kind.endswith("_unusual")))
 LEARNED_OVER: Final = timedelta(days=60)
@@ -131,3 +133,10 @@ def learn(tx: Transaction, clock: Clock) -> int:
         )
         changed += 1
     return changed
+
+
+def show_load(pool: Pool, clock: Clock) -> None:
+    """Show how much caregivers were called within the last day. Raises Unavailable when the database is away."""
+    with service_transaction(pool) as tx:
+        rows = tx.all("restraint.load_per_caregiver", since=clock.now() - LOAD_OVER)
+    metrics.show_load(rows)

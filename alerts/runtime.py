@@ -17,7 +17,7 @@ from functools import partial
 import psycopg
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from alerts import checks, escalation, metrics
+from alerts import checks, escalation, metrics, restraint
 from alerts.audit import audit
 from alerts.events import EventHandler
 from alerts.family import away, links
@@ -39,6 +39,7 @@ POLL_SECONDS = 1.0
 AUDIT_SECONDS = 15.0
 HEARTBEAT_SECONDS = 5.0
 CHECKS_SECONDS = 300.0
+LOAD_SECONDS = 60.0
 RETRY_SECONDS = (0.2, 10.0)
 _RANDOM = random.SystemRandom()
 
@@ -109,6 +110,7 @@ class Runtime:
         self._schedule("escalation", POLL_SECONDS, self._escalate)
         self._schedule("audit", AUDIT_SECONDS, self._audit)
         self._schedule("checks", CHECKS_SECONDS, self._look_for_checks)
+        self._schedule("load", LOAD_SECONDS, lambda: restraint.show_load(self._pool, self._clock))
         self._schedule("heartbeat", HEARTBEAT_SECONDS, self._beat)
         self._scheduler.start()
         log.info("alerts run", workers=self._workers)

@@ -15,14 +15,11 @@ import numpy as np
 
 from alerts.detectors.base import Floats, Ints, checked, grown
 from alerts.detectors.parameters import (
-    ANOMALY_DAY_BINS,
     ANOMALY_DAY_MEMORY,
-    ANOMALY_MEMORY,
     ANOMALY_NOVELTY_QUANTILE,
-    ANOMALY_QUIET_ROWS,
+    ANOMALY_SERIES,
     ANOMALY_SHARPNESS,
-    ANOMALY_SHIFT_ROWS,
-    ANOMALY_WARM_UP,
+    AnomalySizes,
 )
 from core.errors import BadInput
 
@@ -33,20 +30,18 @@ _BOUNDLESS: Final = 1000.0
 """The excess of a change in a series that never changed before."""
 _KINDS: Final = ("novelty", "shift", "time of day")
 _QUANTILES: Final = (ANOMALY_NOVELTY_QUANTILE.value, 1.0, 1.0)
-_SHORT: Final = int(ANOMALY_SHIFT_ROWS.value)
-_LONG: Final = 10 * _SHORT
-_BINS: Final = int(ANOMALY_DAY_BINS.value)
-_QUIET: Final = int(ANOMALY_QUIET_ROWS.value)
-_WARM_UP: Final = int(ANOMALY_WARM_UP.value)
+_LONG: Final = 10
+"""The long mean covers so many times the short one."""
 
 
 class AnomalyScore:
-    """How unusual each value is for its series; `memory_rows` bounds what is remembered of one.
+    """How unusual each value is for its series; `sizes` bound what is remembered of one.
 
-    State per series: 8 bytes x (4 memory_rows + 314), 127 KiB by default, about 10 KiB with the least memory, 200 rows.
+    State per series: 8 bytes x (4 memory + day bins + quiet rows + 2) of numbers of `precision`, 127 KiB by default;
+    what personal baselines keep (`BASELINE_SERIES`, half precision) takes 0.7 KiB.
 
     >>> import numpy as np
-    >>> score = AnomalyScore(memory_rows=400)
+    >>> score = AnomalyScore()
     >>> t = np.arange(300.0)
     >>> quiet = score.score(np.zeros(300, np.int64), 60 * t, np.sin(t / 7))
     >>> bool(score.score(np.zeros(1, np.int64), np.array([18_000.0]), np.array([9.0]))[0] > 0.9)
@@ -56,21 +51,30 @@ class AnomalyScore:
     name = "anomaly"
     version = "1"
 
-    def __init__(self, memory_rows: int = int(ANOMALY_MEMORY.value), *, day_begins_seconds: float = 0.0) -> None:
-        """`day_begins_seconds`: Unix time modulo a day at which the local day begins; BadInput below 200 rows."""
-        if memory_rows < 2 * _WARM_UP:
-            raise BadInput(f"the anomaly score needs a memory of at least {2 * _WARM_UP} rows, got {memory_rows}")
-        self._memory = memory_rows
+    def __init__(
+        self,
+        sizes: AnomalySizes = ANOMALY_SERIES,
+        *,
+        precision: type = np.float64,
+        day_begins_seconds: float = 0.0,
+    ) -> None:
+        """`precision`: of what is remembered; `day_begins_seconds`: Unix time modulo a day at which local days begin.
+
+        Raises BadInput where a series would be judged by less than half of its memory's rows.
+        """
+        self._memory, self._warm_up, self._short, self._bins, self._quiet = (int(part.value) for part in sizes)
+        if min(self._warm_up, self._short, self._bins, self._quiet) < 1 or self._memory < 2 * self._warm_up:
+            raise BadInput(f"the anomaly score needs a memory of twice its warm-up of {self._warm_up} rows or more")
         self._day_begins = day_begins_seconds
         # name -> (shape per series, fill, dtype); together they are the checkpoint.
         self._fields: dict[str, tuple[tuple[int, ...], float, type]] = {
             "count": ((), 0, np.int64),
-            "value": ((max(memory_rows, _LONG),), np.inf, np.float64),
-            "strange": ((len(_KINDS), memory_rows), np.inf, np.float64),
-            "bin_mean": ((_BINS,), 0.0, np.float64),
-            "bin_count": ((_BINS,), 0, np.int64),
+            "value": ((max(self._memory, _LONG * self._short),), np.inf, precision),
+            "strange": ((len(_KINDS), self._memory), np.inf, precision),
+            "bin_mean": ((self._bins,), 0.0, np.float64),
+            "bin_count": ((self._bins,), 0, np.int64),
             "level": ((), 0.0, np.float64),
-            "recent": ((_QUIET,), 0.0, np.float64),
+            "recent": ((self._quiet,), 0.0, precision),
         }
         self._s: dict[str, np.ndarray[Any, Any]] = {
             name: np.full((0, *shape), fill, dtype) for name, (shape, fill, dtype) in self._fields.items()
@@ -120,7 +124,7 @@ class AnomalyScore:
         raw = (power / (1.0 + power)).mean(axis=1)
         fresh = raw > s["recent"][r].max(axis=1)
         s["strange"][r, :, count % self._memory] = strange
-        s["recent"][r, count % _QUIET] = raw
+        s["recent"][r, count % self._quiet] = raw
         s["count"][r] = count + 1
         return np.where(fresh, raw, 0.0)
 
@@ -135,14 +139,14 @@ class AnomalyScore:
         return np.where(count > 0, nearest, 0.0)
 
     def _shift(self, r: Ints, value: Floats) -> Floats:
-        """Difference of the means of the last 30 and the last 300 values; learns the value."""
+        """Difference of a short and a ten times longer mean; learns the value."""
         values, count = self._s["value"], self._s["count"][r]
         width = values.shape[1]
         values[r, count % width] = value
-        last = values[r[:, None], (count[:, None] - np.arange(min(_LONG, int(count.max()) + 1))) % width]
-        back = np.arange(last.shape[1])
+        back = np.arange(min(_LONG * self._short, int(count.max()) + 1))
+        last = values[r[:, None], (count[:, None] - back) % width].astype(np.float64)
         means = []
-        for rows in (_SHORT, _LONG):
+        for rows in (self._short, _LONG * self._short):
             n = np.minimum(count + 1, rows)
             means.append(np.where(back < n[:, None], last, 0.0).sum(axis=1) / n)
         return np.asarray(np.abs(means[0] - means[1]))
@@ -151,7 +155,7 @@ class AnomalyScore:
         """Distance from the mean of this time of day, or from the recent level where none is known yet."""
         s = self._s
         share = ((time - self._day_begins) % _DAY_SECONDS) / _DAY_SECONDS
-        at = np.minimum((share * _BINS).astype(np.int64), _BINS - 1)
+        at = np.minimum((share * self._bins).astype(np.int64), self._bins - 1)
         n = np.minimum(s["count"][r] + 1, 200)
         s["level"][r] += (value - s["level"][r]) / n
         known = s["bin_count"][r, at]
@@ -163,9 +167,9 @@ class AnomalyScore:
     def _excess(self, r: Ints, strange: Floats) -> Floats:
         """How far each strangeness exceeds its median, in units of the largest usual one; shape (n, kinds), from 0."""
         count = np.minimum(self._s["count"][r], self._memory)
-        if count.max() < _WARM_UP:
+        if count.max() < self._warm_up:
             return np.zeros(strange.shape)
-        usual = np.sort(self._s["strange"][r, :, : int(count.max())], axis=2)
+        usual = np.sort(self._s["strange"][r, :, : int(count.max())], axis=2).astype(np.float64)
         row = np.arange(len(r))
         out = np.zeros(strange.shape)
         for kind, quantile in enumerate(_QUANTILES):
@@ -178,5 +182,5 @@ class AnomalyScore:
                 ratio = above / span
             sudden = np.where(above > _SMALLEST, _BOUNDLESS, 0.0)
             out[:, kind] = np.where(span <= _SMALLEST, sudden, np.clip(ratio, 0.0, _BOUNDLESS))
-        out[count < _WARM_UP] = 0.0
+        out[count < self._warm_up] = 0.0
         return out

@@ -193,6 +193,24 @@ class Keyed:
         return rows
 
 
+class Listening(Keyed):
+    """A `Keyed` that remembers when time last passed, so that time in which nobody listened does not count."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._now = -np.inf
+
+    def state(self) -> dict[str, np.ndarray[Any, Any]]:
+        return super().state() | {"now": np.array(self._now)}
+
+    def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        now = state.get("now", np.empty(0))
+        if now.shape != () or now.dtype != np.float64:
+            raise BadInput(f"checkpoint of {self.name} does not fit: now")
+        super().restore(state)
+        self._now = float(now)
+
+
 def column_of(codes: Sequence[str]) -> Ints:
     """A table from metric id to the place of its code in `codes`, -1 for all others."""
     table = np.full(max(BY_ID) + 1, -1, np.int64)

@@ -2,8 +2,9 @@
 
 Per resident, metric and hour of the local day a median and a MAD are followed by stochastic approximation (each reading
 moves them by a fixed share of the spread, whatever its size, so that no outlier counts more than another). Readings are
-judged as an average over a quarter of an hour of clipped robust z. While the unusual lasts, nothing is learned from it.
-Readings taken while walking or just after are passed over: the usual is that of rest.
+judged twice: as an average over a quarter of an hour of clipped robust z, and every two hours by the generic anomaly
+score of the averages of two hours, which knows how far this person's residuals usually stray. While the unusual lasts,
+nothing is learned from it. Readings taken while walking or just after are passed over: the usual is that of rest.
 """
 
 from __future__ import annotations
@@ -13,9 +14,14 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from alerts.detectors.base import Batch, Finding, Floats, Ints, Keyed, column_of, of_metrics, rounds
+from alerts.detectors.anomaly import AnomalyScore
+from alerts.detectors.base import Batch, Bools, Finding, Floats, Ints, Keyed, column_of, of_metrics, rounds
 from alerts.detectors.effort import Effort
 from alerts.detectors.parameters import (
+    BASELINE_ANOMALY,
+    BASELINE_ANOMALY_LEAST,
+    BASELINE_BLOCK,
+    BASELINE_BLOCK_READINGS,
     BASELINE_CLEAR,
     BASELINE_CLIP,
     BASELINE_DAYS,
@@ -23,6 +29,7 @@ from alerts.detectors.parameters import (
     BASELINE_LIMIT,
     BASELINE_MEDIUM,
     BASELINE_RULES,
+    BASELINE_SERIES,
     BASELINE_SPOT_WEIGHT,
     BASELINE_TIME,
 )
@@ -43,6 +50,11 @@ _WARM_UP: Final = np.array([rule.warm_up.value for rule in BASELINE_RULES])
 _AT_REST: Final = np.array([code in ("heart_rate", "resp_rate", "spo2") for code in _CODES])
 _ONLY_LOW: Final = np.array([code == "spo2" for code in _CODES])
 _GAP: Final = np.where(_BY_HOUR, 1800.0, 3.0 * DAY_SECONDS)
+_SERIES: Final = np.cumsum(_BY_HOUR) - 1
+"""The place of each metric that is followed by the hour among those, for the anomaly score."""
+_FOLLOWED: Final = int(_BY_HOUR.sum())
+_PHASES: Final = 120
+"""People's blocks end at different minutes, so that no pass has everybody's to judge."""
 _SEVERITIES: Final = (Severity.LOW, Severity.LOW, Severity.MEDIUM)
 
 
@@ -50,7 +62,7 @@ class PersonalBaseline(Keyed):
     """Raises `<metric>_unusual`; everybody starts unknown and is judged hour by hour as it becomes known."""
 
     name = "baseline"
-    version = "1"
+    version = "2"
     fields: ClassVar = {
         "center": ((_METRICS, _HOURS), np.nan, np.float64),
         "spread": ((_METRICS, _HOURS), np.nan, np.float64),
@@ -61,12 +73,17 @@ class PersonalBaseline(Keyed):
         "rank": ((_METRICS,), 0, np.int8),
         "since": ((_METRICS,), np.nan, np.float64),
         "factor": ((_METRICS,), 1.0, np.float64),
+        "block": ((_METRICS,), -(2**31), np.int32),
+        "block_sum": ((_METRICS,), 0.0, np.float64),
+        "block_count": ((_METRICS,), 0, np.int32),
+        "strange": ((_METRICS,), 0.0, np.float32),  # generic score of the last block, until it has been told
     }
 
     def __init__(self, utc_offset_seconds: float = 8 * 3600) -> None:
         super().__init__()
         self._offset = utc_offset_seconds
         self._effort = Effort()
+        self._anomaly = AnomalyScore(BASELINE_SERIES, precision=np.float16)
 
     def set_sensitivity(self, subject: int, metric: str, factor: float) -> None:
         """Multiply the limit of one person and metric; above 1 speaks later. Raises BadInput outside 0.5-2."""
@@ -94,11 +111,12 @@ class PersonalBaseline(Keyed):
         return findings
 
     def state(self) -> dict[str, np.ndarray[Any, Any]]:
-        effort = {f"effort_{name}": array for name, array in self._effort.state().items()}
-        return super().state() | effort
+        parts = (("effort", self._effort), ("anomaly", self._anomaly))
+        return super().state() | {f"{of}_{name}": array for of, part in parts for name, array in part.state().items()}
 
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        self._effort.restore({name[7:]: array for name, array in state.items() if name.startswith("effort_")})
+        self._effort.restore(_part(state, "effort_"))
+        self._anomaly.restore(_part(state, "anomaly_"))
         super().restore(state)
 
     def _take(self, r: Ints, m: Ints, time: Floats, value: Floats) -> list[Finding]:
@@ -116,21 +134,36 @@ class PersonalBaseline(Keyed):
         warm = (self._s["count"].reshape(-1)[place] >= _WARM_UP[m]) & (
             time - flat["begun"][at] >= BASELINE_DAYS.value * DAY_SECONDS
         )
-        level = self._level(m, time - before, flat["level"][at], (value - center) / (SIGMA_PER_MAD * spread), warm)
+        z = _residual(m, (value - center) / (SIGMA_PER_MAD * spread))
+        level = _level(m, time - before, flat["level"][at], z, warm)
         flat["level"][at] = level
+        frozen = (flat["rank"][at] > 0) & (time - flat["since"][at] < BASELINE_FREEZE.value)
+        self._end_blocks(r, m, time, frozen)
+        self._gather(at[warm], z[warm])
         findings = self._judge(r, m, hour, time, value)
         frozen = (flat["rank"][at] > 0) & (time - flat["since"][at] < BASELINE_FREEZE.value)
         self._learn(place[~frozen], m[~frozen], value[~frozen])
         return findings
 
-    def _level(self, m: Ints, passed: Floats, level: Floats, z: Floats, warm: Any) -> Floats:
-        z = np.clip(z, -BASELINE_CLIP.value, BASELINE_CLIP.value)
-        z = np.where(_ONLY_LOW[m], np.minimum(z, 0.0), z)
-        gone = np.isnan(passed) | (passed > _GAP[m])
-        level = np.where(gone, 0.0, level)
-        passed = np.where(gone, 60.0, passed)
-        weight = np.where(_BY_HOUR[m], 1 - np.exp(-passed / BASELINE_TIME.value), BASELINE_SPOT_WEIGHT.value)
-        return np.where(warm, level + weight * (z - level), np.where(gone, 0.0, level))
+    def _end_blocks(self, r: Ints, m: Ints, time: Floats, frozen: Bools) -> None:
+        """Score the two hours that are over for those whose reading begins new ones; the frozen learn nothing."""
+        s, at = self._s, r * _METRICS + m
+        phase = self._rows.keys[r] % _PHASES * (BASELINE_BLOCK.value / _PHASES)
+        block = np.floor((time + phase) / BASELINE_BLOCK.value).astype(np.int32)
+        ended = np.flatnonzero(_BY_HOUR[m] & (block > s["block"].reshape(-1)[at]))
+        if not len(ended):
+            return
+        r, m, time, at, frozen = r[ended], m[ended], time[ended], at[ended], frozen[ended]
+        count, total = s["block_count"].reshape(-1)[at], s["block_sum"].reshape(-1)[at]
+        whole = (count >= BASELINE_BLOCK_READINGS.value) & ~frozen
+        series = np.where(whole, r * _FOLLOWED + _SERIES[m], -1)
+        s["strange"].reshape(-1)[at] = self._anomaly.score(series, time, total / np.maximum(count, 1))
+        s["block"].reshape(-1)[at] = block[ended]
+        s["block_sum"].reshape(-1)[at] = s["block_count"].reshape(-1)[at] = 0
+
+    def _gather(self, at: Ints, z: Floats) -> None:
+        self._s["block_sum"].reshape(-1)[at] += z
+        self._s["block_count"].reshape(-1)[at] += 1
 
     def _learn(self, place: Ints, m: Ints, value: Floats) -> None:
         center, spread, count = (self._s[name].reshape(-1) for name in ("center", "spread", "count"))
@@ -149,6 +182,9 @@ class PersonalBaseline(Keyed):
         level, rank, factor = (s[name].reshape(-1)[at] for name in ("level", "rank", "factor"))
         size = np.abs(level) / factor
         reached = np.where(size >= BASELINE_MEDIUM.value, 2, np.where(size >= BASELINE_LIMIT.value, 1, 0))
+        strange = s["strange"].reshape(-1)[at]
+        moved = (strange >= BASELINE_ANOMALY.value) & (size >= BASELINE_ANOMALY_LEAST.value)
+        reached = np.maximum(reached, moved)
         worse = reached > rank
         over = (rank > 0) & (size < BASELINE_CLEAR.value)
         findings = []
@@ -158,13 +194,20 @@ class PersonalBaseline(Keyed):
                 s["rank"][row, column] = reached[i]
                 s["since"][row, column] = time[i] if rank[i] == 0 else s["since"][row, column]
             findings.append(self._finding(row, column, int(hour[i]), float(time[i]), float(value[i]), bool(over[i])))
+            s["strange"][row, column] = 0.0  # what was told once is not told again
             if over[i]:
                 s["rank"][row, column], s["since"][row, column] = 0, np.nan
         return findings
 
     def _finding(self, row: int, column: int, hour: int, time: float, value: float, cleared: bool) -> Finding:  # noqa: FBT001 -- private, called in one place
         s, code = self._s, _CODES[column]
-        level, limit = float(s["level"][row, column]), BASELINE_LIMIT.value * float(s["factor"][row, column])
+        level, factor = float(s["level"][row, column]), float(s["factor"][row, column])
+        strange = float(s["strange"][row, column])
+        shifted = not cleared and abs(level) < BASELINE_LIMIT.value * factor
+        limit = factor * (BASELINE_ANOMALY_LEAST if shifted else BASELINE_LIMIT).value
+        rule = f"average robust z of {code} beyond {limit:g}"
+        if shifted:
+            rule += f" after two hours unlike those of a week (anomaly score >= {BASELINE_ANOMALY.value:g})"
         evidence: dict[str, Any] = {
             "metric": code,
             "value": value,
@@ -173,7 +216,8 @@ class PersonalBaseline(Keyed):
             "spread": round(SIGMA_PER_MAD * float(s["spread"][row, column, hour]), 3),
             "robust_z": round(level, 3),
             "limit": round(limit, 3),
-            "rule": f"average robust z of {code} beyond {limit:g}",
+            "anomaly": round(strange, 4),
+            "rule": rule,
             "hour": hour if _BY_HOUR[column] else None,
             "warm_up": {
                 "readings": int(s["count"][row, column, hour]),
@@ -188,8 +232,27 @@ class PersonalBaseline(Keyed):
             subject=int(self._rows.keys[row]),
             type=f"{code}_unusual",
             time=time,
-            score=float(np.clip(0.5 * abs(level) / limit, 0.0, 1.0)),
+            score=float(np.clip(max(0.5 * abs(level) / (BASELINE_LIMIT.value * factor), strange), 0.0, 1.0)),
             severity=_SEVERITIES[int(s["rank"][row, column])],
             phase="cleared" if cleared else "raised",
             evidence=evidence,
         )
+
+
+def _residual(m: Ints, z: Floats) -> Floats:
+    """Clipped robust z; of metrics that only matter when low, nothing above the usual."""
+    z = np.clip(z, -BASELINE_CLIP.value, BASELINE_CLIP.value)
+    return np.where(_ONLY_LOW[m], np.minimum(z, 0.0), z)
+
+
+def _level(m: Ints, passed: Floats, level: Floats, z: Floats, warm: Bools) -> Floats:
+    """The average of residuals after one reading more; after a long pause it begins anew."""
+    gone = np.isnan(passed) | (passed > _GAP[m])
+    level = np.where(gone, 0.0, level)
+    passed = np.where(gone, 60.0, passed)
+    weight = np.where(_BY_HOUR[m], 1 - np.exp(-passed / BASELINE_TIME.value), BASELINE_SPOT_WEIGHT.value)
+    return np.where(warm, level + weight * (z - level), np.where(gone, 0.0, level))
+
+
+def _part(state: Mapping[str, np.ndarray[Any, Any]], prefix: str) -> dict[str, np.ndarray[Any, Any]]:
+    return {name.removeprefix(prefix): array for name, array in state.items() if name.startswith(prefix)}

@@ -7,12 +7,11 @@ that no longer comes clears nothing. The days left are the level over its mean f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
 
-from alerts.detectors.base import Batch, Finding, Rows, checked, grown, rounds, usable
+from alerts.detectors.base import Batch, Finding, Keyed, rounds, usable
 from alerts.detectors.parameters import BATTERY_DAYS_MIN, BATTERY_FULL_STEP, BATTERY_READINGS
 from core.errors import BadInput
 from core.metrics import BY_CODE
@@ -21,37 +20,32 @@ from core.vocabulary import Severity
 BATTERY: Final = BY_CODE["battery"].id
 LOW, CRITICAL = 1, 2
 _DAY: Final = 86_400.0
-_FIELDS: Final[dict[str, tuple[tuple[int, ...], float, type]]] = {
-    "low": ((), np.nan, np.float64),
-    "critical": ((), np.nan, np.float64),
-    "back": ((), np.nan, np.float64),
-    "time": ((), -np.inf, np.float64),
-    "value": ((), np.nan, np.float64),
-    "run": ((), 0, np.int16),
-    "top": ((), np.nan, np.float64),
-    "top_time": ((), np.nan, np.float64),
-    "rank": ((), 0, np.int8),
-}
 _SEVERITIES: Final = (Severity.LOW, Severity.LOW, Severity.MEDIUM)
 
 
-class BatteryDetector:
+class BatteryDetector(Keyed):
     """The battery of every registered device, each with the limits of its model."""
 
     name = "battery"
     version = "1"
-
-    def __init__(self) -> None:
-        self._rows = Rows()
-        self._s: dict[str, np.ndarray[Any, Any]] = {n: np.full(0, fill, t) for n, (_, fill, t) in _FIELDS.items()}
+    keys = "device"
+    fields: ClassVar = {
+        "low": ((), np.nan, np.float64),
+        "critical": ((), np.nan, np.float64),
+        "back": ((), np.nan, np.float64),
+        "time": ((), -np.inf, np.float64),
+        "value": ((), np.nan, np.float64),
+        "run": ((), 0, np.int16),
+        "top": ((), np.nan, np.float64),
+        "top_time": ((), np.nan, np.float64),
+        "rank": ((), 0, np.int8),
+    }
 
     def register(self, device_key: int, low: float, critical: float, back: float) -> None:
         """Watch a device's battery, or change its limits, in %. Raises BadInput unless 0 <= critical <= low <= 100."""
         if device_key < 0 or not (0 <= critical <= low <= 100 and 0 < back <= 100):
             raise BadInput(f"limits of the battery of device {device_key} must rise: {critical}, {low}, back {back}")
-        (row,) = self._rows.add(np.array([device_key]))
-        for name, (_, fill, _) in _FIELDS.items():
-            self._s[name] = grown(self._s[name], len(self._rows), fill)
+        (row,) = self._row(np.array([device_key]))
         self._s["low"][row], self._s["critical"][row], self._s["back"][row] = low, critical, min(back, 100 - low)
 
     def consume(self, batch: Batch) -> list[Finding]:
@@ -65,22 +59,10 @@ class BatteryDetector:
             findings += self._judge(slot[chosen], time[chosen], value[chosen])
         return findings
 
-    def tick(self, now: float) -> list[Finding]:  # noqa: ARG002 -- the contract; time alone proves nothing here
-        """Nothing: a battery that is not heard of stays what it was."""
-        return []
-
     def days_left(self, device_key: int) -> float | None:
         """Until the battery is empty, at its mean pace since the last charge; None where too little is known."""
         (row,) = self._rows.find(np.array([device_key]))
         return None if row < 0 else self._days(int(row))
-
-    def state(self) -> dict[str, np.ndarray[Any, Any]]:
-        n = len(self._rows)
-        return {"device": self._rows.keys.copy(), **{name: array[:n].copy() for name, array in self._s.items()}}
-
-    def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        self._s = checked(self.name, "device", state, _FIELDS)
-        self._rows.load(np.array(state["device"]))
 
     def _judge(self, row: Any, time: Any, value: Any) -> list[Finding]:
         s = self._s

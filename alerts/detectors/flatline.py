@@ -9,12 +9,11 @@ stuck, and as many that do not repeat end the other; silence ends neither.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
 
-from alerts.detectors.base import Batch, Bools, Finding, Floats, Ints, Rows, checked, grown, rounds, usable
+from alerts.detectors.base import Batch, Bools, Finding, Floats, Ints, Keyed, rounds, usable
 from alerts.detectors.parameters import FLAT_RULES, REPEAT_DISTINCT, REPEAT_MEMORY, REPEAT_READINGS
 from core.metrics import BY_CODE, BY_ID
 from core.vocabulary import Severity
@@ -26,28 +25,25 @@ _READINGS: Final = np.full(_METRICS, np.inf)
 _SPAN: Final = np.full(_METRICS, np.inf)
 for _rule in FLAT_RULES:
     _READINGS[BY_CODE[_rule.metric].id], _SPAN[BY_CODE[_rule.metric].id] = _rule.readings.value, _rule.span.value
-_FIELDS: Final[dict[str, tuple[tuple[int, ...], float, type]]] = {
-    "time": ((), -np.inf, np.float64),
-    "since": ((), np.nan, np.float64),
-    "same": ((), 0, np.int64),
-    "recent": ((_KEPT,), np.nan, np.float64),
-    "fresh": ((), 0, np.int16),
-    "flat": ((), 0, np.int8),
-    "repeated": ((), 0, np.int8),
-}
 _Word = Literal["flat", "repeated"]
 _TYPES: Final[dict[_Word, str]] = {"flat": "sensor_flatline", "repeated": "sensor_replayed"}
 
 
-class FlatlineDetector:
+class FlatlineDetector(Keyed):
     """Every metric of every device that has a rule."""
 
     name = "flatline"
     version = "1"
-
-    def __init__(self) -> None:
-        self._rows = Rows()
-        self._s: dict[str, np.ndarray[Any, Any]] = {n: np.full((0, *sh), f, t) for n, (sh, f, t) in _FIELDS.items()}
+    keys = "sensor"
+    fields: ClassVar = {
+        "time": ((), -np.inf, np.float64),
+        "since": ((), np.nan, np.float64),
+        "same": ((), 0, np.int64),
+        "recent": ((_KEPT,), np.nan, np.float64),
+        "fresh": ((), 0, np.int16),
+        "flat": ((), 0, np.int8),
+        "repeated": ((), 0, np.int8),
+    }
 
     def consume(self, batch: Batch) -> list[Finding]:
         """Judge a pass of readings; `Batch.time` is the devices' own time."""
@@ -56,25 +52,11 @@ class FlatlineDetector:
         ruled = (metric > 0) & (metric < _METRICS)
         ruled[ruled] = np.isfinite(_READINGS[metric[ruled]])
         keys, time, value = batch.subject[ruled] * _METRICS + metric[ruled], batch.time[ruled], batch.value[ruled]
-        slot = self._rows.add(keys)
-        for name, (_, fill, _) in _FIELDS.items():
-            self._s[name] = grown(self._s[name], len(self._rows), fill)
+        slot = self._row(keys)
         findings: list[Finding] = []
         for chosen in rounds(slot, time, value):
             findings += self._judge(slot[chosen], time[chosen], value[chosen])
         return findings
-
-    def tick(self, now: float) -> list[Finding]:  # noqa: ARG002 -- the contract; time alone proves nothing here
-        """Nothing: what is not measured is neither stuck nor moving."""
-        return []
-
-    def state(self) -> dict[str, np.ndarray[Any, Any]]:
-        n = len(self._rows)
-        return {"sensor": self._rows.keys.copy(), **{name: array[:n].copy() for name, array in self._s.items()}}
-
-    def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        self._s = checked(self.name, "sensor", state, _FIELDS)
-        self._rows.load(np.array(state["sensor"]))
 
     def _judge(self, row: Ints, time: Floats, value: Floats) -> list[Finding]:
         s = self._s

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from alerts.detectors import parameters as p
+from alerts.detectors import parameters_home as p
 from alerts.detectors.base import Batch, Finding, Floats, Keyed, column_of, of_metrics, rounds
 from alerts.detectors.ordering import order_fields, take
 from core.metrics import BY_CODE

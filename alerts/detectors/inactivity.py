@@ -2,6 +2,9 @@
 
 How long a home may be still is learned for every hour of its day; whoever has gone out through the door is not missed
 indoors. Signs of life are movement, an opened door, and getting into or out of bed.
+
+One stillness is one alert, for the detectors of routine share a budget of alarms: whoever is missed already is not also
+missed as late in the morning, and a missed morning that lasts becomes more severe and not a second alert.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from alerts.detectors import parameters as p
+from alerts.detectors import parameters_home as p
 from alerts.detectors.base import Batch, Bools, Finding, Floats, Ints, Keyed, column_of, of_metrics, rounds
 from core.vocabulary import Severity
 
@@ -22,13 +25,14 @@ _COLUMN: Final = column_of(("motion", "door", "bed"))
 _MOTION, _DOOR, _BED = range(3)
 _UNKNOWN: Final = -1
 _NEVER: Final = -(2**40)
+_RAISED, _WITHIN = 1, 2  # under its own name; as a missed morning that has lasted
 
 
 class InactivityDetector(Keyed):
     """`inactivity` and `missed_morning`, per resident; about 1.8 KiB of memory each."""
 
     name = "inactivity"
-    version = "1"
+    version = "2"
     fields: ClassVar = {
         "last": ((), np.nan, np.float64),
         "door": ((), np.nan, np.float64),
@@ -39,7 +43,7 @@ class InactivityDetector(Keyed):
         "quiet": ((_DAYS, _HOURS), _UNKNOWN, np.int16),  # longest stillness in each hour of each day, minutes
         "first": ((_DAYS,), _UNKNOWN, np.int16),  # first movement of each day, minutes after midnight
         "day": ((_DAYS,), _NEVER, np.int64),
-        "raised": ((2,), 0, np.int8),  # inactivity, missed_morning
+        "raised": ((2,), 0, np.int8),  # inactivity, missed_morning: not, _RAISED, _WITHIN
     }
 
     def __init__(self, utc_offset_seconds: float = SHANGHAI_OFFSET_SECONDS) -> None:
@@ -73,22 +77,20 @@ class InactivityDetector(Keyed):
         # A cheap look first: nobody's limit lies below the margin, and the limits of everybody cost a sort.
         late = r[hearing & home & (still > p.INACTIVITY_MARGIN.value) & (s["raised"][:n, 0] == 0)]
         limit = self._limit(late, now)
-        findings = [
-            self._finding(int(row), 0, now, "raised", float(still[row]), float(allowed))
-            for row, allowed in zip(late, limit, strict=True)
-            if still[row] > allowed
-        ]
+        findings = []
+        for row, allowed in zip(late, limit, strict=True):
+            if still[row] > allowed:
+                s["raised"][row, 0] = _WITHIN if s["raised"][row, 1] else _RAISED
+                findings.append(self._finding(int(row), 0, now, "raised", float(still[row]), float(allowed)))
         morning = self._local_day(np.array(now)) * _DAY + p.MORNING_BEGINS.value * 3600 - self._offset
-        waiting = r[hearing & home & (s["last"][:n] < morning) & (s["raised"][:n, 1] == 0)] if now > morning else r[:0]
-        begun = self._latest_morning(waiting, now)
+        if now <= morning:
+            return findings
+        waiting = r[hearing & home & (s["last"][:n] < morning) & (s["raised"][:n] == 0).all(1)]
         minute = (now + self._offset) % _DAY / 60
-        findings += [
-            self._finding(int(row), 1, now, "raised", minute * 60, float(latest) * 60)
-            for row, latest in zip(waiting, begun, strict=True)
-            if minute > latest
-        ]
-        for finding in findings:
-            s["raised"][self._rows.find(np.array([finding.subject])), int(finding.type == "missed_morning")] = 1
+        for row, latest in zip(waiting, self._latest_morning(waiting, now), strict=True):
+            if minute > latest:
+                s["raised"][row, 1] = _RAISED
+                findings.append(self._finding(int(row), 1, now, "raised", minute * 60, float(latest) * 60))
         return findings
 
     def limits(self, subject: int, now: float) -> float:
@@ -125,11 +127,9 @@ class InactivityDetector(Keyed):
         slot = day[awake] % _DAYS
         first = s["first"][r[awake], slot]
         s["first"][r[awake], slot] = np.where(first < 0, minute[awake], np.minimum(first, minute[awake]))
-        findings = []
-        for row, at in zip(r, time, strict=True):
-            over = np.flatnonzero(s["raised"][row])
-            findings += [self._finding(int(row), int(kind), float(at), "cleared", 0.0, 0.0) for kind in over]
-            s["raised"][row] = 0
+        over = np.argwhere(s["raised"][r] == _RAISED)
+        findings = [self._finding(int(r[i]), int(kind), float(time[i]), "cleared", 0.0, 0.0) for i, kind in over]
+        s["raised"][r] = 0
         return findings
 
     def _learn(self, r: Ints, since: Floats, until: Floats) -> None:
@@ -180,13 +180,14 @@ class InactivityDetector(Keyed):
         return np.floor((time + self._offset) / _DAY).astype(np.int64)
 
     def _finding(self, row: int, kind: int, at: float, phase: Any, value: float, limit: float) -> Finding:
-        name = ("inactivity", "missed_morning")[kind]
+        within = int(self._s["raised"][row, 0]) == _WITHIN
+        name = ("inactivity", "missed_morning")[int(within) or kind]
         rule = ("nothing has moved for longer than at this hour on other days", "not up by the usual time")[kind]
         known = int((self._s["day"][row] > _NEVER).sum())
         score = 0.0 if phase == "cleared" else float(np.clip(value / (2 * limit), 0.0, 1.0))
         evidence = {"value": value, "limit": limit, "unit": "s", "rule": rule, "days_known": known,
                     "since": float(self._s["last"][row])}  # fmt: skip
-        severity = (Severity.HIGH, Severity.MEDIUM)[kind]
+        severity = Severity.MEDIUM if kind and not within else Severity.HIGH
         return Finding(self.name, self.version, int(self._rows.keys[row]), name, at, score, severity, phase, evidence)
 
 

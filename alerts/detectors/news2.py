@@ -2,7 +2,9 @@
 
 `score_parts` is the published chart, exact and for many people at once; `News2Detector` keeps each resident's newest
 values and raises what the second chart calls for a response to. A parameter that is missing or too old is never taken
-for normal: the score is then marked partial, with what is missing, and is the least that it can be.
+for normal: the score is then marked partial, with what is missing, and is the least that it can be. Of what a wearable
+measures by itself the median of the three newest readings counts, so that a lone spike scores nothing; a value that
+stands alone, as one taken by hand does, counts as it is.
 """
 
 from __future__ import annotations
@@ -22,9 +24,12 @@ from alerts.detectors.parameters import (
     NEWS2_MEDIUM,
     NEWS2_OXYGEN,
     NEWS2_SINGLE,
+    NEWS2_SPIKE_GAP,
+    NEWS2_SPIKE_NORMAL,
     NEWS2_SPO2_SCALE2_AIR,
     NEWS2_SPO2_SCALE2_OXYGEN,
 )
+from alerts.detectors.spikes import HISTORY, filtered
 from core.errors import BadInput
 from core.metrics import BY_CODE
 from core.vocabulary import Severity
@@ -39,6 +44,10 @@ RISKS: Final[tuple[Risk, ...]] = ("low", "low-medium", "medium", "high")
 _SPO2, _OXYGEN, _CONSCIOUSNESS = (PARTS.index(part) for part in ("spo2", "oxygen", "consciousness"))
 _COLUMN: Final = column_of(MEASURED)
 _AGE_MAX: Final = np.array([NEWS2_BANDS[code].age_max.value for code in MEASURED])
+_NORMAL: Final = np.array(
+    [NEWS2_SPIKE_NORMAL[code].value if code in NEWS2_SPIKE_NORMAL else np.nan for code in MEASURED]
+)
+"""Where a healthy adult's value lies; NaN for what is measured by hand and not filtered."""
 _MEDIUM, _HIGH = 2, 3
 _SEVERITIES: Final = (Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
 
@@ -126,10 +135,10 @@ class News2Detector(Keyed):
     """Raises `news2` once an aggregate of 5 has lasted, again from 7, and clears it on fresh good values only."""
 
     name = "news2"
-    version = "1"
+    version = "2"
     fields: ClassVar = {
-        "value": ((len(MEASURED),), np.nan, np.float64),
-        "time": ((len(MEASURED),), np.nan, np.float64),
+        "value": ((len(MEASURED), HISTORY), np.nan, np.float64),  # the newest last
+        "time": ((len(MEASURED), HISTORY), np.nan, np.float64),
         "setting": ((3,), UNKNOWN, np.int8),  # scale 2, oxygen, altered consciousness
         "since": ((len(RISKS),), np.nan, np.float64),  # how long the risk has been at least so high
         "calm_since": ((), np.nan, np.float64),
@@ -168,22 +177,38 @@ class News2Detector(Keyed):
         """Let durations end and values grow too old."""
         if not np.isfinite(now):
             return []
-        rows = np.flatnonzero(~np.isnan(self._s["time"][: len(self._rows)]).all(1))
+        rows = np.flatnonzero(~np.isnan(self._s["time"][: len(self._rows), :, -1]).all(1))
         return self._judge(rows, np.full(len(rows), float(now)))
 
     def _take(self, r: Ints, m: Ints, time: Floats, value: Floats) -> list[Finding]:
-        held = self._s["time"][r, m]
+        held = self._s["time"][r, m, -1]
         newer = np.isnan(held) | (time > held)
         r, m = r[newer], m[newer]
-        self._s["time"][r, m], self._s["value"][r, m] = time[newer], value[newer]
+        for name, new in (("time", time[newer]), ("value", value[newer])):
+            for place in range(HISTORY - 1):
+                self._s[name][r, m, place] = self._s[name][r, m, place + 1]
+            self._s[name][r, m, -1] = new
         touched = np.flatnonzero(np.bincount(r, minlength=1)) if len(r) else r
-        return self._judge(touched, np.fmax.reduce(self._s["time"][touched], axis=1))
+        return self._judge(touched, np.fmax.reduce(self._s["time"][touched, :, -1], axis=1))
+
+    def _values(self, r: Ints) -> Floats:
+        """What counts of each parameter, (n, 5): a reading long before the newest says nothing about a spike."""
+        value, time = self._s["value"][r], self._s["time"][r]
+        near = np.where(time[..., -1:] - time <= NEWS2_SPIKE_GAP.value, value, np.nan)
+        near[..., 0] = np.where(np.isnan(near[..., 1]), np.nan, near[..., 0])
+        before, last = near[..., 1], near[..., 2]
+        with np.errstate(invalid="ignore"):
+            two = np.where(np.abs(before - _NORMAL) < np.abs(last - _NORMAL), before, last)
+        out: Floats = np.where(
+            np.isnan(_NORMAL), last, filtered(near.reshape(-1, HISTORY), two.ravel()).reshape(two.shape)
+        )
+        return out
 
     def _parts(self, r: Ints, at: Floats) -> Ints:
         s = self._s
-        fresh = at[:, None] - s["time"][r] <= _AGE_MAX
+        fresh = at[:, None] - s["time"][r, :, -1] <= _AGE_MAX
         setting = s["setting"][r].astype(np.int64)
-        value = np.where(fresh, s["value"][r], np.nan)
+        value = np.where(fresh, self._values(r), np.nan)
         return score_parts(value, scale2=setting[:, 0], oxygen=setting[:, 1], altered=setting[:, 2])
 
     def _judge(self, r: Ints, at: Floats) -> list[Finding]:
@@ -211,6 +236,7 @@ class News2Detector(Keyed):
 
     def _finding(self, row: int, parts: Ints, at: float, *, cleared: bool) -> Finding:
         s, told = self._s, _told(parts)
+        value = self._values(np.array([row]))[0]
         rank = int(s["rank"][row])
         evidence: dict[str, Any] = {
             "value": told.score,
@@ -222,8 +248,8 @@ class News2Detector(Keyed):
             "missing": list(told.missing),
             "spo2_scale": 2 if s["setting"][row, 0] == 1 else 1,
             "parts": {
-                code: {"points": told.parts[code], "value": float(s["value"][row, m]), "unit": BY_CODE[code].unit,
-                       "time": float(s["time"][row, m])}
+                code: {"points": told.parts[code], "value": float(value[m]), "unit": BY_CODE[code].unit,
+                       "time": float(s["time"][row, m, -1])}
                 for m, code in enumerate(MEASURED) if told.parts[code] is not None
             } | {code: {"points": told.parts[code]} for code in PARTS[len(MEASURED):] if told.parts[code] is not None},
         }  # fmt: skip

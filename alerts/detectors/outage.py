@@ -11,12 +11,11 @@ the one that stands for the house.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
 
-from alerts.detectors.base import Batch, Bools, Finding, Floats, Ints, Rows, checked, grown, usable
+from alerts.detectors.base import Batch, Bools, Finding, Floats, Ints, Listening, usable
 from alerts.detectors.parameters import (
     OUTAGE_CHILDREN,
     OUTAGE_DEVICES,
@@ -30,28 +29,24 @@ from core.vocabulary import Severity
 Group = Literal["gateway", "site"]
 _TYPES: Final[dict[Group, str]] = {"gateway": "gateway_down", "site": "site_offline"}
 _MEMBERS_MIN: Final[dict[Group, float]] = {"gateway": OUTAGE_CHILDREN.value, "site": OUTAGE_DEVICES.value}
-_FIELDS: Final[dict[str, tuple[tuple[int, ...], float, type]]] = {
-    "interval": ((), 0.0, np.float64),
-    "gateway": ((), -1, np.int64),
-    "site": ((), -1, np.int64),
-    "heard": ((), np.nan, np.float64),
-    "deaf": ((), 0.0, np.float64),
-    "offline": ((), 0, np.int8),
-    "down_gateway": ((), 0, np.int8),
-    "down_site": ((), 0, np.int8),
-}
 
 
-class OutageDetector:
+class OutageDetector(Listening):
     """Gateways and houses, judged by the devices behind them."""
 
     name = "outage"
     version = "1"
-
-    def __init__(self) -> None:
-        self._rows = Rows()
-        self._s: dict[str, np.ndarray[Any, Any]] = {n: np.full(0, fill, t) for n, (_, fill, t) in _FIELDS.items()}
-        self._now = -np.inf
+    keys = "device"
+    fields: ClassVar = {
+        "interval": ((), 0.0, np.float64),
+        "gateway": ((), -1, np.int64),
+        "site": ((), -1, np.int64),
+        "heard": ((), np.nan, np.float64),
+        "deaf": ((), 0.0, np.float64),
+        "offline": ((), 0, np.int8),
+        "down_gateway": ((), 0, np.int8),
+        "down_site": ((), 0, np.int8),
+    }
 
     def register(
         self,
@@ -72,7 +67,7 @@ class OutageDetector:
         if device_key < 0 or min(site, gateway) < -1 or not np.isfinite(times).all():
             raise BadInput(f"device {device_key} cannot stand for gateway {gateway} and site {site}")
         for key in (device_key, *(one for one in (site, gateway) if one >= 0)):
-            self._add(key)
+            self._row(np.array([key]))
         (row,) = self._rows.find(np.array([device_key]))
         s = self._s
         s["interval"][row], s["site"][row], s["gateway"][row] = interval_seconds, site, gateway
@@ -105,24 +100,6 @@ class OutageDetector:
         if not listening:
             return []
         return self._settle("gateway", now) + self._settle("site", now)
-
-    def state(self) -> dict[str, np.ndarray[Any, Any]]:
-        n = len(self._rows)
-        arrays = {name: array[:n].copy() for name, array in self._s.items()}
-        return {"device": self._rows.keys.copy(), "now": np.array(self._now), **arrays}
-
-    def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        now = state.get("now", np.empty(0))
-        if now.shape != () or now.dtype != np.float64:
-            raise BadInput("checkpoint of outage does not fit: now")
-        self._s = checked(self.name, "device", state, _FIELDS)
-        self._rows.load(np.array(state["device"]))
-        self._now = float(now)
-
-    def _add(self, key: int) -> None:
-        self._rows.add(np.array([key]))
-        for name, (_, fill, _) in _FIELDS.items():
-            self._s[name] = grown(self._s[name], len(self._rows), fill)
 
     def _settle(self, group: Group, now: float) -> list[Finding]:
         s, n = self._s, len(self._rows)

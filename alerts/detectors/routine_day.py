@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from alerts.detectors import parameters as p
+from alerts.detectors import parameters_home as p
 from alerts.detectors.base import Batch, Bools, Finding, Floats, Ints, Keyed, column_of, of_metrics
 from core.vocabulary import Severity
 

@@ -11,11 +11,11 @@ For this detector `Batch.time` is best the time of receipt.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from alerts.detectors.base import Batch, Finding, Rows, checked, grown, usable
+from alerts.detectors.base import Batch, Finding, Keyed, usable
 from alerts.detectors.parameters import SENSOR_LATE
 from core.errors import BadInput
 from core.metrics import BY_ID
@@ -24,23 +24,23 @@ from core.vocabulary import Severity
 _METRICS: Final = 1 << 10
 _DEVICE: Final = 0
 """In the place of a metric: the device as a whole."""
-_FIELDS: Final[dict[str, tuple[tuple[int, ...], float, type]]] = {
-    "interval": ((), np.nan, np.float64),
-    "since": ((), np.nan, np.float64),
-    "heard": ((), np.nan, np.float64),
-    "silent": ((), 0, np.int8),
-}
 
 
-class SensorDetector:
+class SensorDetector(Keyed):
     """Supervision of the sensors of every registered device, each with its own interval in seconds."""
 
     name = "sensors"
     version = "1"
+    keys = "sensor"
+    fields: ClassVar = {
+        "interval": ((), np.nan, np.float64),
+        "since": ((), np.nan, np.float64),
+        "heard": ((), np.nan, np.float64),
+        "silent": ((), 0, np.int8),
+    }
 
     def __init__(self) -> None:
-        self._rows = Rows()
-        self._s: dict[str, np.ndarray[Any, Any]] = {n: np.full(0, fill, t) for n, (_, fill, t) in _FIELDS.items()}
+        super().__init__()
         self._pauses: np.ndarray[Any, Any] | None = None
 
     def register(
@@ -53,7 +53,7 @@ class SensorDetector:
         given = [interval_seconds, since, 0.0 if heard is None else heard]
         if device_key < 0 or not 0 < metric < _METRICS or not np.isfinite(given).all():
             raise BadInput(f"cannot supervise metric {metric} of device {device_key} every {interval_seconds} s")
-        device, sensor = self._add(np.array([device_key * _METRICS, device_key * _METRICS + metric]))
+        device, sensor = self._row(np.array([device_key * _METRICS, device_key * _METRICS + metric]))
         s, self._pauses = self._s, None
         s["interval"][sensor] = interval_seconds
         s["since"][sensor] = np.fmax(s["since"][sensor], since)
@@ -107,20 +107,9 @@ class SensorDetector:
             findings.append(self._finding(device, mine[np.argmax(quiet[mine])], now, "raised"))
         return findings
 
-    def state(self) -> dict[str, np.ndarray[Any, Any]]:
-        n = len(self._rows)
-        return {"sensor": self._rows.keys.copy(), **{name: array[:n].copy() for name, array in self._s.items()}}
-
     def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        self._s = checked(self.name, "sensor", state, _FIELDS)
-        self._rows.load(np.array(state["sensor"]))
+        super().restore(state)
         self._pauses = None
-
-    def _add(self, keys: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        rows = self._rows.add(keys)
-        for name, (_, fill, _) in _FIELDS.items():
-            self._s[name] = grown(self._s[name], len(self._rows), fill)
-        return rows
 
     def _begin_runs(self, rows: np.ndarray[Any, Any], time: np.ndarray[Any, Any]) -> None:
         """A device heard after a pause begins anew: its sensors are missed from then on, not from before.

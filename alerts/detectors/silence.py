@@ -8,36 +8,31 @@ every device's clock of silence stood still.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import ClassVar, Final
 
 import numpy as np
 
-from alerts.detectors.base import Batch, Finding, Rows, checked, grown, usable
+from alerts.detectors.base import Batch, Finding, Listening, usable
 from alerts.detectors.parameters import SILENCE_HIGH_AFTER, SILENCE_INTERVAL
 from core.errors import BadInput
 from core.vocabulary import Severity
 
-_FIELDS: Final[dict[str, tuple[tuple[int, ...], float, type]]] = {
-    "interval": ((), np.nan, np.float64),
-    "registered": ((), np.nan, np.float64),
-    "heard": ((), np.nan, np.float64),
-    "deaf": ((), 0.0, np.float64),
-    "rank": ((), 0, np.int8),
-}
 _RANKS: Final = (Severity.LOW, Severity.MEDIUM, Severity.HIGH)
 
 
-class SilenceDetector:
+class SilenceDetector(Listening):
     """Supervision of every registered device, each with its own interval in seconds."""
 
     name = "silence"
     version = "2"
-
-    def __init__(self) -> None:
-        self._rows = Rows()
-        self._s: dict[str, np.ndarray[Any, Any]] = {n: np.full(0, fill, t) for n, (_, fill, t) in _FIELDS.items()}
-        self._now = -np.inf
+    keys = "device"
+    fields: ClassVar = {
+        "interval": ((), np.nan, np.float64),
+        "registered": ((), np.nan, np.float64),
+        "heard": ((), np.nan, np.float64),
+        "deaf": ((), 0.0, np.float64),
+        "rank": ((), 0, np.int8),
+    }
 
     def register(
         self, device_key: int, interval_seconds: float | None = None, since: float = 0.0, heard: float | None = None
@@ -104,25 +99,6 @@ class SilenceDetector:
         findings += [self._finding(int(row), float(now), cleared=True) for row in ended]
         s["rank"][:n][ended] = 0
         return findings
-
-    def state(self) -> dict[str, np.ndarray[Any, Any]]:
-        n = len(self._rows)
-        arrays = {name: array[:n].copy() for name, array in self._s.items()}
-        return {"device": self._rows.keys.copy(), "now": np.array(self._now), **arrays}
-
-    def restore(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        now = state.get("now", np.empty(0))
-        if now.shape != () or now.dtype != np.float64:
-            raise BadInput("checkpoint of silence does not fit: now")
-        self._s = checked(self.name, "device", state, _FIELDS)
-        self._rows.load(np.array(state["device"]))
-        self._now = float(now)
-
-    def _row(self, devices: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        rows = self._rows.add(devices)
-        for name, (_, fill, _) in _FIELDS.items():
-            self._s[name] = grown(self._s[name], len(self._rows), fill)
-        return rows
 
     def _finding(self, row: int, at: float, *, cleared: bool = False) -> Finding:
         s = self._s

@@ -21,7 +21,9 @@ import numpy as np
 
 from alerts.detectors.base import Batch, Bools, Finding, Floats, Ints, Rows, checked, grown, rounds, usable
 from alerts.detectors.effort import Effort
-from alerts.detectors.parameters import CLOCK_SET_BACK_READINGS, SPIKE_READINGS, VITAL_RULES, Parameter
+from alerts.detectors.parameters import CLOCK_SET_BACK_READINGS, VITAL_RULES, Parameter
+from alerts.detectors.spikes import HISTORY as _HISTORY
+from alerts.detectors.spikes import filtered
 from core.errors import BadInput
 from core.metrics import BY_CODE, BY_ID
 from core.vocabulary import Severity
@@ -30,7 +32,6 @@ LOW, HIGH = 0, 1
 WARNING, CRITICAL = 0, 1
 _SIGN: Final = np.array([-1.0, 1.0])
 _RANKS: Final = (Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
-_HISTORY: Final = int(SPIKE_READINGS.value)
 _CODES: Final = tuple(rule.metric for rule in VITAL_RULES)
 _METRIC_IDS: Final = np.array([BY_CODE[code].id for code in _CODES])
 _COLUMN: Final = np.full(int(max(BY_ID)) + 1, -1, np.int64)
@@ -250,11 +251,9 @@ class VitalsDetector:
         Median of three; of two readings the one nearer to normal; a single one as it is; sporadic metrics: the newest.
         """
         value = self._s["value"][r, m]
-        a, b, c = value[:, 0], value[:, 1], value[:, 2]
-        median = np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
         out: Floats = np.empty((len(r), 2))
         for side, nearer in ((LOW, np.fmax), (HIGH, np.fmin)):
-            out[:, side] = np.where(_SPORADIC[m], c, np.where(np.isnan(a), nearer(b, c), median))
+            out[:, side] = np.where(_SPORADIC[m], value[:, 2], filtered(value, nearer(value[:, 1], value[:, 2])))
         return out
 
     def _follow(self, r: Ints, m: Ints) -> None:

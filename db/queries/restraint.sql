@@ -73,3 +73,15 @@ SELECT u.id AS user_id, u.name, (o.created_at AT TIME ZONE 'Asia/Shanghai')::dat
 FROM outbox o JOIN users u ON o.recipient = 'user:' || u.id::text JOIN alerts a ON a.id = o.alert_id
 WHERE o.created_at >= %(from)s AND o.created_at < %(to)s
 GROUP BY u.id, u.name, day ORDER BY day DESC, alerts DESC, u.id LIMIT 2000
+
+-- name: load_per_caregiver
+-- By institution: how many alerts each account that was called was called for, and how many of them led to nothing.
+SELECT i.code AS institution, avg(called.alerts)::float8 AS mean, max(called.alerts)::float8 AS busiest,
+       (sum(called.non_actionable) / sum(called.alerts))::float8 AS non_actionable
+FROM (SELECT o.institution_id, o.recipient, count(DISTINCT o.alert_id) AS alerts,
+             count(DISTINCT o.alert_id) FILTER (WHERE a.outcome IN ('false_alarm', 'no_action')) AS non_actionable
+      FROM outbox o JOIN alerts a ON a.id = o.alert_id
+      WHERE o.recipient LIKE 'user:%%' AND o.created_at >= %(since)s
+      GROUP BY o.institution_id, o.recipient) called
+JOIN institutions i ON i.id = called.institution_id
+GROUP BY i.code

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from alerts import restraint, service
 from alerts.directory import load
@@ -160,3 +161,23 @@ def test_staff_see_and_end_what_is_held_back_and_how_much_they_are_called(
     assert load_items
     assert all(one["alerts"] == 4 and one["non_actionable"] == 3 for one in load_items)
     assert other.get("/api/v1/alerts/load").json()["items"] == []
+
+
+def test_pain_39_how_much_caregivers_are_called_is_a_figure_for_prometheus(
+    pool: Pool, clock: ManualClock, find: Callable[..., Any], resolve: Callable[..., None], world: World
+) -> None:
+    def shown(name: str, **labels: str) -> float | None:
+        return REGISTRY.get_sample_value(name, labels)
+
+    code = world.a.site
+    restraint.show_load(pool, clock)
+    assert shown("anhu_alerts_load_per_caregiver", institution=code, statistic="busiest") is None
+    nothing_came_of_it(find, resolve, "heart_rate_unusual")
+    resolve(find("spo2_unusual"), "assisted")
+    restraint.show_load(pool, clock)
+    assert shown("anhu_alerts_load_per_caregiver", institution=code, statistic="busiest") == 4
+    assert shown("anhu_alerts_load_per_caregiver", institution=code, statistic="mean") == 4
+    assert shown("anhu_alerts_load_non_actionable_share", institution=code) == 0.75
+    clock.advance(86_401)
+    restraint.show_load(pool, clock)
+    assert shown("anhu_alerts_load_per_caregiver", institution=code, statistic="busiest") is None

@@ -6,7 +6,12 @@ import math
 from collections import defaultdict
 from statistics import median
 
+import numpy as np
+
+from alerts.detectors.anomaly import AnomalyScore
 from alerts.detectors.parameters import (
+    BASELINE_ANOMALY,
+    BASELINE_ANOMALY_LEAST,
     BASELINE_CLEAR,
     BASELINE_CLIP,
     BASELINE_DAYS,
@@ -14,6 +19,7 @@ from alerts.detectors.parameters import (
     BASELINE_LIMIT,
     BASELINE_MEDIUM,
     BASELINE_RULES,
+    BASELINE_SERIES,
     BASELINE_SPOT_WEIGHT,
     BASELINE_TIME,
     DRIFT_ALLOWANCE,
@@ -34,12 +40,13 @@ DAY = 86_400
 
 
 class NaiveBaseline:
-    """Tells (subject, type, time, phase, rank)."""
+    """Tells (subject, type, time, phase, rank). The generic score has a twin of its own; here it is fed one by one."""
 
     def __init__(self, offset: float = 0.0) -> None:
         self.offset = offset
         self.slots: dict[tuple[int, str], dict] = {}
         self.rules = {rule.metric: rule for rule in BASELINE_RULES}
+        self.scores: dict[tuple[int, str], AnomalyScore] = {}
 
     def consume(self, rows: list[Row]) -> list[tuple[int, str, float, str, int]]:
         rows = [row for row in rows if row[0] >= 0 and row[1] in self.rules and math.isfinite(row[3])]
@@ -48,7 +55,18 @@ class NaiveBaseline:
     def _take(self, subject: int, metric: str, time: float, value: float) -> list[tuple[int, str, float, str, int]]:
         rule = self.rules[metric]
         slot = self.slots.setdefault(
-            (subject, metric), {"hours": {}, "begun": time, "time": None, "level": 0.0, "rank": 0, "since": None}
+            (subject, metric),
+            {
+                "hours": {},
+                "begun": time,
+                "time": None,
+                "level": 0.0,
+                "rank": 0,
+                "since": None,
+                "block": None,
+                "z": [],
+                "strange": 0.0,
+            },
         )
         if slot["time"] is not None and time <= slot["time"]:
             return []
@@ -59,6 +77,8 @@ class NaiveBaseline:
         if gone:
             slot["level"] = 0.0
         slot["time"] = time
+        if rule.by_hour:
+            self._end_block(subject, metric, slot, time)
         warm = known and known[2] >= rule.warm_up.value and time - slot["begun"] >= BASELINE_DAYS.value * DAY
         if warm:
             z = (value - known[0]) / (1.4826 * known[1])
@@ -67,21 +87,37 @@ class NaiveBaseline:
                 z = min(z, 0.0)
             weight = 1 - math.exp(-passed / BASELINE_TIME.value) if rule.by_hour else BASELINE_SPOT_WEIGHT.value
             slot["level"] += weight * (z - slot["level"])
+            slot["z"].append(z)
         told = self._judge(subject, metric, slot, time)
         if not (slot["rank"] and time - slot["since"] < BASELINE_FREEZE.value):
             slot["hours"][hour] = self._learned(rule, known, value)
         return told
 
+    def _end_block(self, subject: int, metric: str, slot: dict, time: float) -> None:
+        """Two hours are over: their average goes to the generic score, unless something is raised."""
+        block = math.floor((time + subject % 120 * 60) / 7200)
+        if slot["block"] is not None and block <= slot["block"]:
+            return
+        slot["strange"] = 0.0
+        if len(slot["z"]) >= 20 and not (slot["rank"] and time - slot["since"] < BASELINE_FREEZE.value):
+            score = self.scores.setdefault((subject, metric), AnomalyScore(BASELINE_SERIES, precision=np.float16))
+            average = np.array([sum(slot["z"]) / len(slot["z"])])
+            slot["strange"] = float(score.score(np.zeros(1, np.int64), np.array([time]), average)[0])
+        slot["block"], slot["z"] = block, []
+
     def _judge(self, subject: int, metric: str, slot: dict, time: float) -> list[tuple[int, str, float, str, int]]:
         size = abs(slot["level"])
         reached = 2 if size >= BASELINE_MEDIUM.value else 1 if size >= BASELINE_LIMIT.value else 0
+        if slot["strange"] >= BASELINE_ANOMALY.value and size >= BASELINE_ANOMALY_LEAST.value:
+            reached = max(reached, 1)
         if reached > slot["rank"]:
+            slot["strange"] = 0.0
             if slot["rank"] == 0:
                 slot["since"] = time
             slot["rank"] = reached
             return [(subject, f"{metric}_unusual", time, "raised", reached)]
         if slot["rank"] and size < BASELINE_CLEAR.value:
-            was, slot["rank"] = slot["rank"], 0
+            was, slot["rank"], slot["strange"] = slot["rank"], 0, 0.0
             return [(subject, f"{metric}_unusual", time, "cleared", was)]
         return []
 

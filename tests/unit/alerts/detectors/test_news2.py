@@ -152,6 +152,24 @@ def test_the_alert_names_every_parameter_it_rests_on() -> None:
     assert found.evidence["parts"]["resp_rate"] == {"points": 3, "value": 25.0, "unit": "/min", "time": T0}
 
 
+def test_a_lone_spike_scores_nothing_and_a_value_taken_by_hand_counts_as_it_is() -> None:
+    """A wearable's wrong reading between right ones is never seen; the same value measured alone is."""
+    for metric, wrong in (("heart_rate", 190.0), ("spo2", 60.0), ("resp_rate", 45.0)):
+        detector = News2Detector()
+        ill = {"bp_sys": 95.0, "body_temp": 38.5, "heart_rate": 80.0, "spo2": 97.0, "resp_rate": 16.0}  # 3 points
+        for minute in range(20):
+            now = {code: x for code, x in ill.items() if BY_CODE[code].id != BY_CODE[metric].id or minute != 9}
+            now |= {metric: wrong} if minute == 9 else {}
+            rows = [(4, BY_CODE[code].id, T0 + 60 * minute, x) for code, x in now.items()]
+            # after the spike nothing more is measured for six minutes: the spike itself must not fill the time
+            if not 9 < minute < 16:
+                assert detector.consume(make_batch(rows)) == []
+            assert detector.tick(T0 + 60 * minute + 59) == []
+        alone = [(5, BY_CODE[code].id, T0, x) for code, x in (ill | {metric: wrong}).items()]
+        detector.consume(make_batch(alone))
+        assert [f.phase for f in detector.tick(T0 + 300) if f.subject == 5] == ["raised"]
+
+
 def test_pain_38_what_has_grown_too_old_clears_nothing() -> None:
     detector = News2Detector()
     ill, well = {"spo2": 90.0, "resp_rate": 24.0}, {"spo2": 97.0, "resp_rate": 16.0}

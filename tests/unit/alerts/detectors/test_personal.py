@@ -54,6 +54,41 @@ def test_the_baseline_agrees_with_its_slow_twin(seed: int) -> None:
     assert count > 0
 
 
+def minutes(day: int, shift: float, rng: np.random.Generator, hours: range) -> list[Row]:
+    """A reading every five minutes with day-to-day noise, of subject 5."""
+    start, level = T0 + DAY * day, 70 + float(rng.normal(0, 1.5)) + shift
+    return [(5, "heart_rate", start + 300 * i, round(level + float(rng.normal(0, 3))))
+            for i in range(12 * hours.start, 12 * hours.stop)]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whole_days_agree_with_the_slow_twin_where_the_generic_score_speaks(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    fast, slow, told = PersonalBaseline(0), NaiveBaseline(), []
+    for day in range(20):
+        hours = range(24)
+        rows = minutes(day, 0.0, rng, hours) if day < 18 else minutes(day, 10.0, rng, hours)
+        found = feed(fast, rows)
+        told += found
+        assert [(f.time, f.phase) for f in found] == [(t[2], t[3]) for t in slow.consume(rows)]
+    assert any("unlike those of a week" in f.evidence["rule"] for f in told)
+
+
+def test_an_afternoon_that_is_not_like_the_week_is_told_though_no_reading_is_far_out() -> None:
+    """A pulse 10 above the usual for hours: below the limit of 3.5 robust z, yet unlike any two hours of the week."""
+    rng = np.random.default_rng(4)
+    detector = PersonalBaseline(0)
+    calm = [f for day in range(16) for f in feed(detector, minutes(day, 0.0, rng, range(24)))]
+    shifted = feed(detector, minutes(16, 10.0, rng, range(8, 20)))
+    assert calm == []
+    (found,) = [f for f in shifted if f.phase == "raised"]
+    assert found.severity is Severity.LOW
+    assert "anomaly score" in found.evidence["rule"]
+    assert found.evidence["limit"] == 2.5 <= abs(found.evidence["robust_z"]) < 3.5
+    assert 0.5 <= found.evidence["anomaly"] == pytest.approx(found.score, abs=1e-4)
+    assert found.time - (T0 + 16 * DAY + 8 * 3600) <= 5 * 3600
+
+
 def test_nothing_is_judged_before_the_person_is_known_and_the_evidence_says_how_well() -> None:
     rng = np.random.default_rng(1)
     detector = PersonalBaseline(0)
