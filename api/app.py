@@ -34,6 +34,9 @@ from api.institution.staff import router as staff_router
 from api.institution.subsidies import router as subsidies_router
 from api.middleware import Envelope, RequestMetrics
 from api.notices.routes import router as notices_router
+from api.pages import assets
+from api.pages.family import router as family_pages_router
+from api.pages.inspector import router as inspector_pages_router
 from api.providers.routes import router as providers_router
 from api.residents.fences import router as fences_router
 from api.residents.limits import router as limits_router
@@ -90,6 +93,9 @@ ROUTERS = (
     users_router,
     audit_router,
     system_router,
+    # Last: what is left below /family and /inspector answers with a page.
+    family_pages_router,
+    inspector_pages_router,
 )
 POOL_SIZE_MAX = 20
 POOL_WAIT_SECONDS = 5.0
@@ -138,6 +144,7 @@ def create_app(settings: Settings, clock: Clock, pool: Pool | None = None) -> Fa
         throttle=Throttle(clock),
     )
     errors.install(app)
+    assets.mount(app, "/family", "/inspector")
     for router in ROUTERS:
         app.include_router(router)
     app.add_middleware(Envelope, clock=clock, metrics=metrics)

@@ -42,6 +42,8 @@ ALLOWED: dict[str, set[str]] = {
     },
     # The console is a client like any other: it stands on the public HTTP API alone.
     "api.console": {"api.console", "core"},
+    # Pages have what any integrator has: the API over HTTP. No database, no domain.
+    "api.pages": {"api.pages", "api.deps", "api.state", "core"},
     "simulators": {"simulators", "core"},
 }
 """Right side only. cli and bench wire everything together and may import anything; nothing imports them."""

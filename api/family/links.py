@@ -6,10 +6,11 @@ a POST, which acknowledges once for the person to whom the page was sent, or say
 
 from __future__ import annotations
 
-from html import escape
+import re
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import parse_qs
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import HTMLResponse
@@ -20,27 +21,16 @@ from alerts.notify.message import local_time, type_names
 from alerts.recipients import refused
 from alerts.service import REASON_NAMES, Action, Actor
 from api.deps import PUBLIC
+from api.pages.render import render
 from api.state import AppState, State
 from core.errors import BadTransition
 from core.vocabulary import OUTCOME_NAMES, STATE_NAMES, AlertState, Names, Outcome, Role
 from db.tenant import Transaction, tenant_transaction
 
 router = APIRouter(tags=["family"])
-Token = Annotated[str, Path(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
-HEADERS: Final = {
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Robots-Tag": "noindex",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'",
-}
-_STYLE: Final = (
-    "body{font:18px/1.6 system-ui,sans-serif;margin:0 auto;max-width:32rem;padding:1.5rem;color:#1b1b1b}"
-    "h1{font-size:1.5rem}button{font:inherit;width:100%;padding:1rem;margin:.5rem 0;border-radius:.5rem;"
-    "border:2px solid #8a1c12;background:#b3261e;color:#fff}"
-    "button.quiet{background:#fff;color:#1b1b1b;border-color:#555}"
-    ".en{color:#555;font-size:.9rem}"
-)
+Token = Annotated[str, Path()]
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
+PREFIX: Final = "/family"
 _UNKNOWN: Final = Names("链接无效", "This link is not valid")
 _EXPIRED: Final = Names("链接已过期", "This link has expired")
 _USED: Final = Names("此链接已使用过，您的响应已记录", "This link has been used; your answer is on record")
@@ -65,20 +55,20 @@ def show_link(token: Token, state: State) -> HTMLResponse:
     """Shows and does nothing: a link that is opened by a machine must not count as an answer."""
     found = _find(state, token)
     if found is None:
-        return _page(404, _UNKNOWN)
+        return _page(state, 404, _UNKNOWN)
     tenant, now = found, state.clock.now()
     with tenant_transaction(state.pool, tenant) as tx:
         row = tx.one("links.get", token_hash=links.digest(token))
         barred = _barred(tx, row)
     if barred is not None:
-        return _page(410, barred)
+        return _page(state, 410, barred)
     if row["used_at"] is not None:
-        return _page(200, _USED, row)
+        return _page(state, 200, _USED, row)
     if row["state"] == AlertState.RESOLVED:
-        return _page(200, _OVER, row)
+        return _page(state, 200, _OVER, row)
     if row["expires_at"] <= now:
-        return _page(410, _EXPIRED)
-    return _page(200, None, row, buttons=True)
+        return _page(state, 410, _EXPIRED)
+    return _page(state, 200, None, row, buttons=True)
 
 
 @router.post(
@@ -92,9 +82,9 @@ def use_link(token: Token, state: State, action: Annotated[str, Depends(_form)])
     """Acknowledges in the name of whom the page was sent to, once; or notes that they have seen it."""
     tenant = _find(state, token)
     if tenant is None:
-        return _page(404, _UNKNOWN)
+        return _page(state, 404, _UNKNOWN)
     if action not in ("acknowledge", "seen"):
-        return _page(422, Names("请使用页面上的按钮", "Use one of the buttons"))
+        return _page(state, 422, Names("请使用页面上的按钮", "Use one of the buttons"))
     with tenant_transaction(state.pool, tenant) as tx:
         return _use(tx, state, token, "acknowledge" if action == "acknowledge" else "seen")
 
@@ -103,16 +93,16 @@ def _use(tx: Transaction, state: AppState, token: str, action: Literal["acknowle
     row = tx.one("links.get", token_hash=links.digest(token))
     barred = _barred(tx, row)
     if barred is not None:
-        return _page(410, barred)
+        return _page(state, 410, barred)
     if row["expires_at"] <= state.clock.now():
-        return _page(410, _EXPIRED)
+        return _page(state, 410, _EXPIRED)
     if action == "seen":
         _mark_seen(tx, state, row)
-        return _page(200, _SEEN, row, buttons=row["used_at"] is None and row["state"] != AlertState.RESOLVED)
+        return _page(state, 200, _SEEN, row, buttons=row["used_at"] is None and row["state"] != AlertState.RESOLVED)
     if row["state"] == AlertState.RESOLVED:
-        return _page(200, _OVER, row)
+        return _page(state, 200, _OVER, row)
     if not tx.run("links.use", token_hash=row["token_hash"], now=state.clock.now()):
-        return _page(200, _USED, row)
+        return _page(state, 200, _USED, row)
     _mark_seen(tx, state, row)
     try:
         done = service.act(
@@ -124,12 +114,14 @@ def _use(tx: Transaction, state: AppState, token: str, action: Literal["acknowle
             note="通过通知链接响应 / Acknowledged through the link",
         )
     except BadTransition:  # somebody closed it between the look and the button
-        return _page(200, _OVER, row)
+        return _page(state, 200, _OVER, row)
     row = tx.one("links.get", token_hash=row["token_hash"])
-    return _page(200, REASON_NAMES[done["reason"]], row)
+    return _page(state, 200, REASON_NAMES[done["reason"]], row)
 
 
 def _find(state: AppState, token: str) -> UUID | None:
+    if not _TOKEN.fullmatch(token):  # a messenger may have cut it; the page says that it is not valid
+        return None
     with tenant_transaction(state.pool, None) as tx:
         return links.institution_of(tx, token)
 
@@ -162,31 +154,19 @@ def _mark_seen(tx: Transaction, state: AppState, row: dict[str, Any]) -> None:
 
 
 def _page(
-    status: int, words: Names | None, row: dict[str, Any] | None = None, *, buttons: bool = False
+    state: AppState, status: int, words: Names | None, row: dict[str, Any] | None = None, *, buttons: bool = False
 ) -> HTMLResponse:
-    parts = []
+    about: dict[str, Any] = {"kind": None, "state": None, "ended": None, "since": "", "heading": ""}
     if row is not None:
-        kind, state = type_names(row["type"]), STATE_NAMES[AlertState(row["state"])]
-        who, since = row["resident_name"] or "", local_time(row["occurred_at"], row["timezone"])
-        ended = OUTCOME_NAMES[Outcome(row["outcome"])] if row["outcome"] else None
-        parts += [
-            f"<h1>{escape(who)} {escape(kind.zh)}</h1>",
-            f"<p>{escape(row['place'])}，{since} 起，{escape(state.zh)}{'：' + escape(ended.zh) if ended else ''}</p>",
-            f'<p class="en">{escape(kind.en)}, {escape(row["place"])}, since {since}: {escape(state.en)}</p>',
-        ]
-    if words is not None:
-        parts.append(f'<p><strong>{escape(words.zh)}</strong><br><span class="en">{escape(words.en)}</span></p>')
-    if buttons:
-        parts.append(
-            '<form method="post"><button name="action" value="acknowledge">我来处理<br>I am taking care of it</button>'
-            '<button class="quiet" name="action" value="seen">我已看到，但无法处理<br>Seen, but I cannot go</button>'
-            "</form>"
-        )
-    if row is not None and row["institution_phone"]:
-        parts.append(f"<p>{escape(row['institution_zh'])} {escape(row['institution_phone'])}</p>")
-    body = (
-        '<!doctype html><html lang="zh-CN"><head><meta charset="utf-8"><title>安护 Anhu</title>'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>"
-    )
-    return HTMLResponse(body, status_code=status, headers=HEADERS)
+        kind = type_names(row["type"])
+        about = {
+            "kind": kind,
+            "state": STATE_NAMES[AlertState(row["state"])],
+            "ended": OUTCOME_NAMES[Outcome(row["outcome"])] if row["outcome"] else None,
+            "since": local_time(row["occurred_at"], row["timezone"]),
+            "heading": kind.zh,
+        }
+    return render(
+        "link.html", status, prefix=PREFIX, zone=ZoneInfo(state.settings.timezone), now=state.clock.now(),
+        refresh_seconds=0, words=words, row=row, buttons=buttons, **about,
+    )  # fmt: skip
