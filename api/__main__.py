@@ -23,12 +23,14 @@ def main(settings: Settings | None = None) -> None:
     """Serve until told to stop. Raises Misconfigured when a key or the database URL is not set."""
     settings = settings or load_settings()
     configure("api", level=settings.log_level, json=settings.log_json)
+    server_class = uvicorn.Server
     app: ASGIApp = create_app(settings, SystemClock())
     if settings.api_console:
         # Imported when wanted: who runs the console as a role of its own needs none of its libraries here.
         module = importlib.import_module("api.console.app")
         app = module.Front(app, module.create_console(settings, SystemClock()))
-    server = uvicorn.Server(
+        server_class = module.Server
+    server = server_class(
         uvicorn.Config(
             app,
             host=settings.api_host,

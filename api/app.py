@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from api import errors, openapi, reference
 from api.alerts.kpi_routes import router as alert_kpi_router
+from api.alerts.motion import router as alert_motion_router
 from api.alerts.restraint import router as restraint_router
 from api.alerts.routes import router as alerts_router
 from api.audit.routes import router as audit_router
@@ -75,6 +76,7 @@ ROUTERS = (
     restraint_router,
     alert_kpi_router,
     alerts_router,
+    alert_motion_router,
     silences_router,
     escalation_router,
     rota_router,

@@ -8,7 +8,7 @@ import sys
 
 import uvicorn
 
-from api.console.app import create_console
+from api.console.app import Server, create_console
 from core.clock import SystemClock
 from core.errors import Misconfigured
 from core.logging import configure, get
@@ -21,7 +21,7 @@ def main(settings: Settings | None = None) -> None:
     """Serve until told to stop. Needs nothing but ANHU_API_URL."""
     settings = settings or load_settings()
     configure("console", level=settings.log_level, json=settings.log_json)
-    server = uvicorn.Server(
+    server = Server(
         uvicorn.Config(
             create_console(settings, SystemClock()),
             host=settings.console_host,

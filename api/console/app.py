@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
+from types import FrameType
 from typing import Final
 
+import uvicorn
 from fastapi import FastAPI
 from nicegui import app as pages
-from nicegui import ui
+from nicegui import core, ui
 from pydantic import BaseModel
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
@@ -95,6 +97,21 @@ class _Kept(StaticFiles):
             await send(message)
 
         await super().__call__(scope, receive, send_on)  # type: ignore[arg-type]  # a MutableMapping is what it sends
+
+
+def stop_reading() -> None:
+    """Let go of the API's streams, which would otherwise hold up the end of the process. Any thread may call it."""
+    shared: Console | None = getattr(pages.state, "anhu", None)
+    if shared is not None and core.loop is not None and core.loop.is_running():
+        core.loop.call_soon_threadsafe(shared.houses.close)
+
+
+class Server(uvicorn.Server):
+    """A server that lets go of what the console reads before it waits for the requests that still run."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        stop_reading()
+        super().handle_exit(sig, frame)
 
 
 class Front:

@@ -70,7 +70,7 @@ def card(item: Thing, speech: Speech) -> dict[str, Any]:
     resident, watched, alerts = item["resident"], item["monitoring"], item["alerts"]
     state = _state(item)
     zh, initials = resident["name"], pinyin_initials(resident["name"])
-    place = " ".join(part for part in (resident["building"], resident["floor"] and _floor(speech, resident)) if part)
+    place = _place(resident, speech)
     seen = item["seen"]
     ranked = sorted(alerts, key=lambda one: (_RANK[one["severity"]], one["opened_at"]))
     return {
@@ -83,7 +83,7 @@ def card(item: Thing, speech: Speech) -> dict[str, Any]:
         "r": resident["room"],
         "s": state,
         "sn": _state_name(state, item, speech),
-        "w": " · ".join(speech.name(one) for one in watched["reasons"][:2]) if watched["level"] != "full" else "",
+        **_why(watched, speech),
         "a": [
             {
                 "id": one["id"],
@@ -95,7 +95,10 @@ def card(item: Thing, speech: Speech) -> dict[str, Any]:
             for one in ranked[:3]
         ],
         **_vitals(item["vitals"]),
-        "p": [speech.name(seen["place"]), milliseconds(seen["t"])] if seen else None,
+        # A device is often named after its person; on the person's own card that says nothing.
+        "p": [" ".join(_first(seen["place"], speech).replace(zh, "").split()), milliseconds(seen["t"])]
+        if seen
+        else None,
     }
 
 
@@ -114,6 +117,20 @@ def _state_name(state: str, item: Thing, speech: Speech) -> str:
     if state == "away":
         return speech("board.js.hospital" if item["resident"]["status"] == "hospital" else "board.js.out")
     return speech.name(item["monitoring"]["name"])
+
+
+def _first(names: Thing, speech: Speech) -> str:
+    """One language alone, where a card has room for no more."""
+    return str(names["en" if speech.language == "en" else "zh"])
+
+
+def _why(watched: Thing, speech: Speech) -> dict[str, str]:
+    """`w`: why somebody is not fully watched over, the first reason and how many more; `wt`: all of them."""
+    reasons = watched["reasons"]
+    if watched["level"] == "full" or not reasons:
+        return {"w": "", "wt": ""}
+    more = f" +{len(reasons) - 1}" if len(reasons) > 1 else ""
+    return {"w": _first(reasons[0], speech) + more, "wt": "\n".join(speech.name(one) for one in reasons)}
 
 
 def _vitals(rows: Iterable[Thing]) -> dict[str, Any]:
@@ -137,9 +154,14 @@ def _figure(code: str, value: float) -> str:
     return f"{value:.{_DECIMALS.get(code, 0)}f}"
 
 
-def _floor(speech: Speech, resident: Thing) -> str:
-    floor = str(resident["floor"])
-    return speech.pair(f"{floor} 楼", f"Floor {floor}") if floor.lstrip("-").isdigit() else floor
+def _place(resident: Thing, speech: Speech) -> str:
+    """Building and floor as the head of a group."""
+    parts = []
+    for key in ("building", "floor"):
+        text = str(resident[key])
+        if text:
+            parts.append(speech(f"board.{key}", n=text) if text.lstrip("-").isdigit() else text)
+    return " · ".join(parts)
 
 
 def sort_key(resident: Thing) -> str:

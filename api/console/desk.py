@@ -5,6 +5,7 @@ The queue is one living element; what is done goes to the API as the person, and
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 from html import escape
 from typing import Any, Final
@@ -14,7 +15,7 @@ from nicegui import ui
 
 from api.console.board import milliseconds
 from api.console.client import ConsoleError, Refused
-from api.console.evidence import picture
+from api.console.evidence import evidence
 from api.console.frame import View, html, message, screen
 from api.console.house import Listener, Thing
 from api.console.texts import Speech
@@ -74,18 +75,15 @@ def row(alert: Thing, speech: Speech) -> dict[str, Any]:
         "deadline": milliseconds(alert["deadline_at"]) if alert["deadline_at"] else None,
         "who": responding["name"] if responding else "",
         "onsite": bool(responding and responding["on_site"]),
-        "next": {"whom": whom(step["whom"], speech), "due": milliseconds(step["due_at"])} if step else None,
+        "next": {**whom(step["whom"]), "due": milliseconds(step["due_at"])} if step else None,
     }
 
 
-def whom(word: str, speech: Speech) -> str:
-    """Whom an escalation step pages, in words."""
+def whom(word: str) -> dict[str, str]:
+    """Whom an escalation step pages, in both languages."""
     kind, _, number = word.partition(":")
-    if kind == "contact":
-        return speech("desk.whom.contact", n=number)
-    return (
-        speech(f"desk.whom.{kind}") if kind in ("on_duty", "desk", "everyone", "rescue") else speech("desk.whom.user")
-    )
+    key = f"desk.whom.{kind}" if kind in ("on_duty", "desk", "everyone", "rescue", "contact") else "desk.whom.user"
+    return {language: Speech(language)(key, n=number) for language in ("zh", "en")}
 
 
 class Panel:
@@ -104,7 +102,9 @@ class Panel:
             self._problem = ui.element("div").props("role=alert")
             self._facts = ui.element("div")
             self._form = ui.element("div")
+            self._picture = ui.element("div")
             self._more = ui.element("div")
+            self._history = ui.element("div")
         with self._facts:
             message(self._speech("desk.pick"))
 
@@ -226,14 +226,20 @@ class Panel:
         with self._facts:
             html(
                 f"<h2>{escape(speech.name(alert['type_name']))} · {escape(name)}</h2>"
-                f"<dl>{''.join(f'<dt>{escape(a)}</dt><dd>{escape(str(b))}</dd>' for a, b in facts if b)}</dl>"
-                f"<h3>{escape(speech('desk.evidence'))}</h3>{picture(alert, speech)}"
-                f"<h3>{escape(speech('desk.timeline'))}</h3><ol class='steps'>{steps}</ol>",
+                f"<dl>{''.join(f'<dt>{escape(a)}</dt><dd>{escape(str(b))}</dd>' for a, b in facts if b)}</dl>",
                 "div",
             )
+        self._history.clear()
+        with self._history:
+            html(f"<h3>{escape(speech('desk.timeline'))}</h3><ol class='steps'>{steps}</ol>", "div")
 
     def _step(self, entry: Thing) -> str:
-        words = " · ".join(part for part in (self._speech.entry(entry["kind"]), entry["actor"], entry["note"]) if part)
+        if entry["actor"] or not entry["note"]:
+            parts = (self._speech.entry(entry["kind"]), entry["actor"], entry["note"])
+        else:
+            # The platform's own entries say everything in their note.
+            parts = (entry["note"],)
+        words = " · ".join(part for part in parts if part)
         return f"<li><time>{self._clock(entry['at'])}</time><span>{escape(words)}</span></li>"
 
     def _draw_form(self, *, open_now: bool = False) -> None:
@@ -285,20 +291,25 @@ class Panel:
             self._note.pop(one, None)
 
     async def _draw_more(self) -> None:
-        """The rescue card, for whom there is one."""
-        alert = self._alert
-        self._more.clear()
-        if alert is None or not alert["resident"]:
+        """The evidence as a picture, and the rescue card for whom there is one."""
+        alert, view = self._alert, self._view
+        if alert is None:
             return
-        try:
-            rescue = await self._view.get(f"/residents/{alert['resident']['id']}/rescue-card")
-        except ConsoleError:
-            return  # it may have been erased, or the line is down: the alert itself is shown
-        if self._alert is not alert and self._alert is not None and self._alert["id"] != alert["id"]:
+        pictured = await evidence(view, alert)
+        rescue = ""
+        if alert["resident"]:
+            # It may have been erased, or the line is down: the alert itself is shown.
+            with contextlib.suppress(ConsoleError):
+                card = await view.get(f"/residents/{alert['resident']['id']}/rescue-card")
+                rescue = rescue_card(card, self._speech)
+        if self._alert is None or self._alert["id"] != alert["id"]:
             return
+        self._picture.clear()
+        with self._picture:
+            html(f"<h3>{escape(self._speech('desk.evidence'))}</h3>{pictured}", "div")
         self._more.clear()
         with self._more:
-            html(rescue_card(rescue, self._speech), "div")
+            html(rescue, "div")
 
     def _clock(self, moment: str) -> str:
         return datetime.fromisoformat(moment).astimezone(self._zone).strftime("%H:%M:%S")

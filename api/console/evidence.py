@@ -1,59 +1,141 @@
-"""The evidence of an alert as a picture: numbers enter, a small SVG with value, limit and what is usual leaves."""
+"""The evidence of an alert as a picture: numbers and signals enter, small SVGs with limit and baseline leave."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from html import escape
+from itertools import pairwise
 from typing import Any, Final
 
+from api.console.client import ConsoleError
+from api.console.frame import View
 from api.console.texts import Speech
 
-WIDTH, HEIGHT = 520, 96
-_LEFT, _RIGHT, _MIDDLE = 20, 500, 52
-_SHOWN_MAX: Final = 12
+WIDTH, HEIGHT = 520, 170
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 508, 16, 142
+GAP_FACTOR: Final = 3.0
+"""A step this many times the usual one is a gap: nothing is drawn through it."""
+BEFORE, AFTER = timedelta(minutes=50), timedelta(minutes=10)
 Thing = dict[str, Any]
 
 
-def picture(alert: Thing, speech: Speech) -> str:
-    """A scale with the measured value, its limit and baseline, and the rule; words where nothing was measured."""
-    evidence = alert["evidence"]
-    value = _number(evidence.get("value"))
-    rule = escape(str(evidence.get("rule") or ""))
-    words = f"<p>{escape(speech('evidence.rule'))}: {rule}</p>" if rule else ""
-    if value is None:
-        return words or f"<p>{escape(speech('evidence.none'))}</p>"
-    unit = str(evidence.get("unit") or "")
-    marks = [(value, "value")]
-    # The limit of a fall is one of its score, not of the acceleration shown.
-    if alert["type"] != "fall" and (limit := _number(evidence.get("limit"))) is not None:
-        marks.append((limit, "limit"))
-    for name in ("baseline", "median", "usual"):
-        if (usual := _number(evidence.get(name))) is not None:
-            marks.append((usual, "baseline"))
-            break
-    return f"{scale(marks, unit, speech)}{words}"
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A measured line. x: seconds from what the alert tells of."""
+
+    points: Sequence[tuple[float, float]]
+    unit: str
+    limit: float | None = None
+    baseline: float | None = None
+    baseline_name: str = "baseline"
+    minutes: bool = False
+    """Whether the axis counts minutes instead of seconds."""
 
 
-def scale(marks: list[tuple[float, str]], unit: str, speech: Speech) -> str:
-    """A line with marks; kinds are value, limit and baseline."""
-    low, high = min(one for one, _ in marks), max(one for one, _ in marks)
+async def evidence(view: View, alert: Thing) -> str:
+    """The picture of what raised an alert, its rule beneath; words where nothing was measured."""
+    told = alert["evidence"]
+    parts = []
+    signal = await _signal(view, alert)
+    if signal is not None and len(signal.points) > 1:
+        parts.append(plot(signal, view.speech))
+    parts.append(_facts(told, alert, view.speech))
+    return "".join(parts)
+
+
+async def _signal(view: View, alert: Thing) -> Signal | None:
+    told, resident = alert["evidence"], alert["resident"]
+    try:
+        if alert["type"] == "fall":
+            motion = await view.get(f"/alerts/{alert['id']}/motion")
+            return Signal([(one["t"], one["g"]) for one in motion["points"]], "g", baseline=1.0, baseline_name="rest")
+        metric = told.get("metric")
+        if resident is None or not isinstance(metric, str):
+            return None
+        at = datetime.fromisoformat(alert["occurred_at"])
+        read = await view.get(
+            f"/residents/{resident['id']}/readings",
+            metric=metric,
+            bucket="raw",
+            **{"from": (at - BEFORE).isoformat(), "to": (at + AFTER).isoformat()},
+        )
+    except ConsoleError:
+        return None  # the numbers beneath say what there is to say
+    points = [((datetime.fromisoformat(one["t"]) - at).total_seconds(), one["avg"]) for one in read["points"]]
+    return Signal(points, read["unit"], limit=_number(told.get("limit")), baseline=_baseline(told), minutes=True)
+
+
+def plot(signal: Signal, speech: Speech) -> str:
+    """A line over time with the moment of the alert, the limit and what is usual."""
+    xs, ys = [x for x, _ in signal.points], [y for _, y in signal.points]
+    marks = [one for one in (signal.limit, signal.baseline) if one is not None]
+    low, high = min([*ys, *marks]), max([*ys, *marks])
     span = (high - low) or abs(high) or 1.0
-    low, high = low - span * 0.35, high + span * 0.35
-    parts = [f'<line class="axis" x1="{_LEFT}" y1="{_MIDDLE}" x2="{_RIGHT}" y2="{_MIDDLE}" stroke-width="3"/>']
-    told = []
-    for number, kind in marks:
-        x = _LEFT + (_RIGHT - _LEFT) * (number - low) / (high - low)
-        text = f"{speech(f'evidence.{kind}')} {number:g} {unit}".strip()
-        told.append(text)
-        anchor = "start" if x < WIDTH * 0.3 else "end" if x > WIDTH * 0.7 else "middle"
-        if kind == "value":
-            parts.append(f'<circle class="dot" cx="{x:.1f}" cy="{_MIDDLE}" r="8"/>')
-            parts.append(_text(x, 20, anchor, "", text))
-        else:
-            name = {"limit": "limit", "baseline": "base"}[kind]
-            parts.append(f'<line class="{name}" x1="{x:.1f}" y1="{_MIDDLE - 18}" x2="{x:.1f}" y2="{_MIDDLE + 18}"/>')
-            parts.append(_text(x, _MIDDLE + (34 if kind == "limit" else 48 - 82), anchor, f"{name}-name", text))
-    title = escape("; ".join(told))
+    low, high = low - span * 0.08, high + span * 0.12
+    left, right = min([*xs, 0.0]), max([*xs, 0.0])
+    width = (right - left) or 1.0
+
+    def px(x: float) -> float:
+        return _LEFT + (_RIGHT - _LEFT) * (x - left) / width
+
+    def py(y: float) -> float:
+        return _BOTTOM - (_BOTTOM - _TOP) * (y - low) / (high - low)
+
+    parts = [f'<path class="axis" d="M{_LEFT} {_TOP}V{_BOTTOM}H{_RIGHT}" fill="none"/>']
+    ends = (low + span * 0.08, high - span * 0.12)
+    parts += [_text(_LEFT - 5, py(value) + 4, "end", "", f"{value:.3g}") for value in ends]
+    for x in (left, right):
+        text = f"{x / 60:+.0f} min" if signal.minutes else f"{x:+.0f} s"
+        parts.append(_text(px(x), _BOTTOM + 16, "start" if x == left else "end", "", text))
+    moment = px(0.0)
+    parts.append(f'<path class="mark" d="M{moment:.1f} {_TOP}V{_BOTTOM}"/>')
+    parts.append(_text(moment, _BOTTOM + 16, "middle", "mark-name", speech("evidence.moment")))
+    for value, name, key in ((signal.limit, "limit", "limit"), (signal.baseline, "base", signal.baseline_name)):
+        if value is not None:
+            parts.append(f'<path class="{name}" d="M{_LEFT} {py(value):.1f}H{_RIGHT}"/>')
+            text = f"{speech(f'evidence.{key}')} {value:g} {signal.unit}"
+            parts.append(_text(_RIGHT, py(value) - 4, "end", f"{name}-name", text))
+    parts.append(f'<path class="signal" d="{_line(signal.points, px, py)}"/>')
+    title = escape(f"{speech('evidence.value')}: {min(ys):g}–{max(ys):g} {signal.unit}")
     return f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}">{"".join(parts)}</svg>'
+
+
+def _line(points: Sequence[tuple[float, float]], px: Any, py: Any) -> str:
+    """The path of a line that stops at gaps."""
+    steps = sorted(b[0] - a[0] for a, b in pairwise(points))
+    usual = steps[len(steps) // 2] if steps else 0.0
+    path, before = [], None
+    for x, y in points:
+        joined = before is not None and x - before <= max(usual * GAP_FACTOR, 1e-9)
+        path.append(f"{'L' if joined else 'M'}{px(x):.1f} {py(y):.1f}")
+        before = x
+    return "".join(path)
+
+
+def _facts(told: Thing, alert: Thing, speech: Speech) -> str:
+    unit = str(told.get("unit") or "")
+    facts: list[tuple[str, str]] = []
+    if (value := _number(told.get("value"))) is not None:
+        facts.append((speech("evidence.value"), f"{value:g} {unit}"))
+    # The limit of a fall is one of its score, not of the acceleration.
+    if alert["type"] == "fall" and alert["score"] is not None:
+        facts.append((speech("evidence.score"), f"{alert['score']:.2f} ≥ {told.get('limit', '')}"))
+    elif (limit := _number(told.get("limit"))) is not None:
+        facts.append((speech("evidence.limit"), f"{limit:g} {unit}"))
+    if (usual := _baseline(told)) is not None:
+        facts.append((speech("evidence.baseline"), f"{usual:g} {unit}"))
+    if told.get("rule") and alert["type"] != "fall":
+        facts.append((speech("evidence.rule"), str(told["rule"])))
+    if not facts:
+        return f"<p>{escape(speech('evidence.none'))}</p>"
+    return f"<dl>{''.join(f'<dt>{escape(name)}</dt><dd>{escape(text)}</dd>' for name, text in facts)}</dl>"
+
+
+def _baseline(told: Thing) -> float | None:
+    known = (_number(told.get(name)) for name in ("baseline", "median", "usual", "expected"))
+    return next((one for one in known if one is not None), None)
 
 
 def _text(x: float, y: float, anchor: str, name: str, text: str) -> str:

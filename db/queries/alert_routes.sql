@@ -54,3 +54,14 @@ SELECT resident_id FROM consents WHERE user_id = %(family)s AND scope = 'alerts'
 SELECT user_id, resident_id FROM consents
 WHERE user_id = ANY (%(families)s::uuid[]) AND resident_id = ANY (%(residents)s::uuid[])
   AND scope = 'alerts' AND withdrawn_at IS NULL
+
+-- name: motion
+-- The accelerometer windows of an alert's device around the time it tells of.
+SELECT m.time, m.hz, m.scale, m.counts FROM alerts a
+CROSS JOIN LATERAL (
+    SELECT time, hz, scale, counts FROM tenant_motion_windows
+    WHERE device_key = a.device_key AND time > a.occurred_at - interval '2 minutes'
+      AND time < a.occurred_at + interval '30 seconds'
+    ORDER BY time LIMIT 20
+) m
+WHERE a.id = %(id)s ORDER BY m.time

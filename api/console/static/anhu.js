@@ -49,6 +49,9 @@
     });
   }
 
+  const bell = (slash) => `<svg class="i" viewBox="0 0 24 24" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"><path d="M6 16V11a6 6 0 0 1 12 0v5l2 2H4zM10 21h4${slash}"/></svg>`;
+  const BELL = [bell("M3 3l18 18"), bell("")];
+
   class Alarm extends HTMLElement {
     #texts = {}; #waiting = []; #muted = localStorage.getItem("anhu-muted") === "1"; #title = "";
     set texts(value) { this.#texts = value; }
@@ -97,15 +100,14 @@
       if (this.button.dataset.state !== state) {
         this.button.dataset.state = state;
         const text = this.#texts["sound_" + state];
-        this.button.innerHTML = `<span aria-hidden="true">${state === "on" ? "🔔" : "🔕"}</span>` +
-          (state === "off" ? `<span>${esc(text)}</span>` : "");
+        this.button.innerHTML = BELL[state === "on" ? 1 : 0] + (state === "off" ? `<span>${esc(text)}</span>` : "");
         this.button.title = text;
         this.button.setAttribute("aria-label", `${this.#texts.label}: ${text}`);
         this.button.setAttribute("aria-pressed", String(state === "on"));
       }
       const n = this.#waiting.length;
       this.flash = n > 0 && !this.flash;
-      document.title = n === 0 ? this.#title : this.flash ? `🔴 (${n}) ${this.#texts.flash}` : `(${n}) ${this.#title}`;
+      document.title = n === 0 ? this.#title : this.flash ? `● (${n}) ${this.#texts.flash}` : `(${n}) ${this.#title}`;
       document.documentElement.classList.toggle("emergency", n > 0);
     }
   }
@@ -115,10 +117,13 @@
   const SIGNS = { critical: "‼", high: "!", medium: "▲", low: "●", none: "⊘", partly: "◐", away: "⇥", ok: "✓" };
   const ORDER = { critical: 0, high: 1, medium: 2, low: 3, none: 4, partly: 5, away: 6, ok: 7 };
   const VITALS = ["heart_rate", "spo2", "body_temp", "bp"];
+  const PIN = '<svg class="i" viewBox="0 0 24 24" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="2"><path d="M12 21c-4-5-7-8-7-11a7 7 0 0 1 14 0c0 3-3 6-7 11z"/><circle cx="12" cy="10" r="2.5"/></svg>';
   const WIDTH = 72, HEIGHT = 22;
 
   // A line through values at even steps; a gap stays a gap.
-  function spark(values, step) {
+  function spark(given, step) {
+    // A short history takes the whole width, but never looks like more than it is: six steps at least.
+    const values = given.slice(Math.min(Math.max(given.findIndex((v) => v !== null), 0), Math.max(given.length - 6, 0)));
     const known = values.filter((v) => v !== null);
     if (known.length < 2) return "";
     let low = Math.min(...known), high = Math.max(...known);
@@ -277,9 +282,9 @@
         `<div class="head"><span class="avatar" aria-hidden="true">${esc(card.i.slice(0, 1))}</span>` +
         `<span class="name"><b>${esc(name)}</b><small>${esc(card.r)}</small></span>` +
         `<span class="tag"><span aria-hidden="true">${SIGNS[card.s]}</span> ${state}</span></div>` +
-        (alerts || (card.w ? `<div class="why quiet">${esc(card.w)}</div>` : "")) +
+        (alerts || (card.w ? `<div class="why quiet" title="${esc(card.wt)}">${esc(card.w)}</div>` : "")) +
         `<div class="vitals">${vitals}</div>` +
-        `<div class="seen">${card.p ? `${esc(t.seen)} <b>${esc(card.p[0])}</b> <time data-ago="${card.p[1]}">${esc(this.ago(card.p[1]))}</time>` : esc(t.unseen)}</div></a>`;
+        `<div class="seen">${card.p ? `${PIN}<span class="sr">${esc(t.seen)}</span> <b>${esc(card.p[0])}</b> <time data-ago="${card.p[1]}">${esc(this.ago(card.p[1]))}</time>` : esc(t.unseen)}</div></a>`;
     }
 
     tick() {
@@ -376,7 +381,7 @@
       const t = this.#texts;
       const steps = (STEPS[alert.state] ?? []).map((act, index) =>
         `<button type="button" class="${index ? "" : "primary"}" data-act="${act}">${esc(t[act])}</button>`).join("");
-      const who = alert.who ? `<span class="who">${alert.onsite ? "🟢" : "🟡"} ${esc(alert.who)} · ${esc(alert.state_name)}</span>` : "";
+      const who = alert.who ? `<span class="who"><i class="dot ${alert.onsite ? "there" : ""}" aria-hidden="true"></i>${esc(alert.who)} · ${esc(alert.state_name)}</span>` : "";
       return `<div class="badge"><span class="sign" aria-hidden="true">${SIGNS[alert.severity]}</span><span>${esc(alert.severity_name)}</span></div>` +
         `<button type="button" class="what" data-open aria-label="${esc(t.open)}: ${esc(alert.type_name)} ${esc(alert.resident)}">` +
         `<b>${esc(alert.type_name)}</b>${alert.n > 1 ? ` <i>×${alert.n}</i>` : ""}${alert.test ? ` <i>${esc(t.drill)}</i>` : ""}` +
@@ -394,7 +399,7 @@
         const end = alert.answered ?? now, seconds = (end - alert.opened) / 1000;
         const put = (part, text) => { const one = node.querySelector(part); if (one && one.textContent !== text) one.textContent = text; };
         put("[data-clock]", alert.answered ? fill(t.answered_in, { n: clock(seconds) }) : clock(seconds));
-        node.dataset.late = alert.urgent ? (seconds >= LATE_S ? "2" : seconds >= ANSWER_S ? "1" : "0") : "0";
+        node.dataset.over = alert.urgent ? (seconds >= LATE_S ? "2" : seconds >= ANSWER_S ? "1" : "0") : "0";
         if (alert.urgent) node.querySelector(".meter i").style.width = `${Math.min(100, (seconds / LATE_S) * 100)}%`;
         else node.querySelector(".meter").hidden = true;
         put("[data-late]", !alert.urgent ? "" : seconds >= LATE_S ? t.over_180 : seconds >= ANSWER_S ? t.over_60 :
@@ -402,7 +407,7 @@
         let next = "";
         if (alert.next) {
           const left = (alert.next.due - now) / 1000;
-          next = fill(left > 0 ? t.next_in : t.next_due, { whom: alert.next.whom, n: clock(left) });
+          next = fill(left > 0 ? t.next_in : t.next_due, { zh: alert.next.zh, en: alert.next.en, n: clock(left) });
         } else if (alert.state === "acknowledged" && alert.deadline) {
           const left = (alert.deadline - now) / 1000;
           next = left > 0 ? fill(t.arrive_in, { n: clock(left) }) : t.arrive_late;
