@@ -12,6 +12,7 @@ import typer
 from bench import alerts as alerts_bench
 from bench import api as api_bench
 from bench import chaos as chaos_bench
+from bench import console as console_bench
 from bench import detect as detect_bench
 from bench import hostile as hostile_bench
 from bench import ingest as ingest_bench
@@ -131,6 +132,21 @@ def api(
             figures = api_bench.run(url, clock, role, port, residents=residents, rate=rate, seconds=seconds)
         finally:
             role.stop()
+    _tell(figures, as_json=as_json)
+
+
+@app.command()
+def console(
+    minutes: Annotated[float, typer.Option(min=0.2, max=600, help="How long twenty boards stay open.")] = 2.0,
+    as_json: Json = False,  # noqa: FBT002 -- an option of a command
+    residents: Annotated[int, typer.Option(min=10, max=20_000, help="Residents of the house.")] = 500,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """How soon the board of a large house can be used, and whether twenty open boards grow."""
+    clock = SystemClock()
+    with fresh_database(database_url, clock) as url, TemporaryDirectory(prefix="anhu-bench-") as directory:
+        migrate(url)
+        figures = console_bench.run(url, clock, Path(directory), residents=residents, minutes=minutes)
     _tell(figures, as_json=as_json)
 
 

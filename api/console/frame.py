@@ -207,6 +207,10 @@ def _head(one: Screen, view: View) -> None:
 
 def _shell(one: Screen, view: View) -> None:
     speech = view.speech
+    # Quasar's page is a `main` of its own around everything; ours is the content alone.
+    around = ui.context.client.content.parent_slot
+    if around is not None:
+        around.parent.props("role=presentation")
     html(f'<a class="skip" href="#main">{escape(speech("frame.skip"))}</a>')
     line = ui.element("anhu-line")
     line.props["texts"] = speech.many("line.")
