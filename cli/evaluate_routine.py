@@ -39,9 +39,10 @@ def evaluate(source: Path, target: Path) -> tuple[int, int]:
     return homes, days
 
 
-def judge(rows: list[Row]) -> Iterator[tuple[int, float, float, str]]:
-    """Day, routine score, vitals score and reason of one home's rows, which are sorted by time."""
-    routine, vitals = RoutineDay(utc_offset_seconds=0), VitalDayScore(utc_offset_seconds=0)
+def judge(rows: list[Row], routine: RoutineDay | None = None) -> Iterator[tuple[int, float, float, str]]:
+    """Day, routine score, vitals score and reason of one home's rows, which are sorted by time; by a fresh detector."""
+    routine = RoutineDay(utc_offset_seconds=0) if routine is None else routine
+    vitals = VitalDayScore(utc_offset_seconds=0)
     one = np.array([0])
     for day, of_day in groupby(rows, key=lambda row: row.day):
         known = [row for row in of_day if row.metric >= 0]

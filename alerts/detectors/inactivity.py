@@ -9,7 +9,7 @@ missed as late in the morning, and a missed morning that lasts becomes more seve
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,18 @@ _MOTION, _DOOR, _BED = range(3)
 _UNKNOWN: Final = -1
 _NEVER: Final = -(2**40)
 _RAISED, _WITHIN = 1, 2  # under its own name; as a missed morning that has lasted
+
+
+class StillnessRule(NamedTuple):
+    """Allowed stillness: factor x quantile of the past days' longest in this hour + margin, up to the limit."""
+
+    quantile: float = p.INACTIVITY_QUANTILE.value
+    factor: float = p.INACTIVITY_FACTOR.value
+    margin_seconds: float = p.INACTIVITY_MARGIN.value
+    limit_seconds: float = p.INACTIVITY_LIMIT.value
+
+
+STILLNESS: Final = StillnessRule()
 
 
 class InactivityDetector(Keyed):
@@ -46,9 +58,10 @@ class InactivityDetector(Keyed):
         "raised": ((2,), 0, np.int8),  # inactivity, missed_morning: not, _RAISED, _WITHIN
     }
 
-    def __init__(self, utc_offset_seconds: float = SHANGHAI_OFFSET_SECONDS) -> None:
+    def __init__(self, utc_offset_seconds: float = SHANGHAI_OFFSET_SECONDS, rule: StillnessRule = STILLNESS) -> None:
         super().__init__()
         self._offset = utc_offset_seconds
+        self._rule = rule
 
     def consume(self, batch: Batch) -> list[Finding]:
         """Take signs of life in, in the order of device time; what is older than the newest adds nothing."""
@@ -75,7 +88,7 @@ class InactivityDetector(Keyed):
         hearing = (s["says_rest"][:n] == 0) | (now - s["heard"][:n] <= p.INACTIVITY_SENSOR_GAP.value)
         home = ~self._away(r) | (still >= p.INACTIVITY_AWAY.value)
         # A cheap look first: nobody's limit lies below the margin, and the limits of everybody cost a sort.
-        late = r[hearing & home & (still > p.INACTIVITY_MARGIN.value) & (s["raised"][:n, 0] == 0)]
+        late = r[hearing & home & (still > self._rule.margin_seconds) & (s["raised"][:n, 0] == 0)]
         limit = self._limit(late, now)
         findings = []
         for row, allowed in zip(late, limit, strict=True):
@@ -96,7 +109,7 @@ class InactivityDetector(Keyed):
     def limits(self, subject: int, now: float) -> float:
         """How long this resident may be still at this hour, seconds."""
         row = self._rows.find(np.array([subject]))
-        return float(self._limit(row, now)[0]) if row[0] >= 0 else p.INACTIVITY_LIMIT.value
+        return float(self._limit(row, now)[0]) if row[0] >= 0 else self._rule.limit_seconds
 
     def _signs(self, row: Ints, column: Ints, batch: Batch) -> Bools:
         """Which readings show that somebody is at home and moves; a bed does by changing from report to report."""
@@ -160,9 +173,9 @@ class InactivityDetector(Keyed):
         s, today = self._s, int(self._local_day(np.array(now)))
         hour = int((now + self._offset) // 3600) % _HOURS
         past = (s["day"][r] < today) & (s["day"][r] > today - _DAYS)
-        usual = _quantile(np.where(past, s["quiet"][r, :, hour], _UNKNOWN), p.INACTIVITY_QUANTILE.value) * 60
-        learned = p.INACTIVITY_FACTOR.value * usual + p.INACTIVITY_MARGIN.value
-        return np.fmin(learned, p.INACTIVITY_LIMIT.value)
+        usual = _quantile(np.where(past, s["quiet"][r, :, hour], _UNKNOWN), self._rule.quantile) * 60
+        learned = self._rule.factor * usual + self._rule.margin_seconds
+        return np.fmin(learned, self._rule.limit_seconds)
 
     def _latest_morning(self, r: Ints, now: float) -> Floats:
         """By when each resident has moved on other days, minutes after midnight, with the margin; NaN: not known."""

@@ -180,6 +180,12 @@ class News2Detector(Keyed):
         rows = np.flatnonzero(~np.isnan(self._s["time"][: len(self._rows), :, -1]).all(1))
         return self._judge(rows, np.full(len(rows), float(now)))
 
+    def aggregates(self, now: float) -> tuple[Ints, Ints]:
+        """Keys and aggregates at `now` of everybody of whom anything is known; the least they can be where partial."""
+        rows = np.flatnonzero(~np.isnan(self._s["time"][: len(self._rows), :, -1]).all(1))
+        parts = self._parts(rows, np.full(len(rows), float(now)))
+        return self._rows.keys[rows], np.maximum(parts, 0).sum(1)
+
     def _take(self, r: Ints, m: Ints, time: Floats, value: Floats) -> list[Finding]:
         held = self._s["time"][r, m, -1]
         newer = np.isnan(held) | (time > held)

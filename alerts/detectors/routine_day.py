@@ -7,7 +7,7 @@ so a home that has always been restless still stands out a little, and a new hom
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 import numpy as np
 
@@ -22,10 +22,18 @@ _BINS: Final = _DAY // _BIN_SECONDS
 _COLUMN: Final = column_of(("motion", "door"))
 _DAYS: Final = int(p.ROUTINE_DAYS.value)
 _NEVER: Final = -(2**40)
-_COMMON: Final = np.array([p.ROUTINE_MOVES.value, p.ROUTINE_HASTE.value])
-_COMMON_SPREAD: Final = np.array([p.ROUTINE_MOVES_SPREAD.value, p.ROUTINE_HASTE_SPREAD.value])
 _NORMAL_SPREAD: Final = 1.4826
 """Standard deviation over median absolute deviation of normal numbers."""
+
+
+class CommonDay(NamedTuple):
+    """A day in homes in general: (ln moves, ln haste), and how much they differ from day to day within a home."""
+
+    level: tuple[float, float] = (p.ROUTINE_MOVES.value, p.ROUTINE_HASTE.value)
+    spread: tuple[float, float] = (p.ROUTINE_MOVES_SPREAD.value, p.ROUTINE_HASTE_SPREAD.value)
+
+
+HOMES_IN_GENERAL: Final = CommonDay()
 
 
 class RoutineDay(Keyed):
@@ -45,9 +53,12 @@ class RoutineDay(Keyed):
         "raised": ((), 0, np.int8),
     }
 
-    def __init__(self, utc_offset_seconds: float = SHANGHAI_OFFSET_SECONDS) -> None:
+    def __init__(
+        self, utc_offset_seconds: float = SHANGHAI_OFFSET_SECONDS, common: CommonDay = HOMES_IN_GENERAL
+    ) -> None:
         super().__init__()
         self._offset = utc_offset_seconds
+        self._common, self._common_spread = np.array(common.level), np.array(common.spread)
 
     def consume(self, batch: Batch, sensor: Ints | None = None, bathroom: Bools | None = None) -> list[Finding]:
         """Take firings in: movement counted and doors opened. `sensor` tells which device each reading is of.
@@ -129,12 +140,12 @@ class RoutineDay(Keyed):
         """z of moves and haste, shape (n, 2): the home's own median and spread, drawn towards those of all homes."""
         past = self._s["past"][rows, :, :2]
         days = (~np.isnan(past[:, :, 0])).sum(1)[:, None].astype(float)
-        filled = np.where(np.isnan(past), _COMMON, past)
+        filled = np.where(np.isnan(past), self._common, past)
         own = _median(filled, days)
         spread = _NORMAL_SPREAD * _median(np.abs(filled - own[:, None]), days)
-        level = (days * own + p.ROUTINE_COMMON_DAYS.value * _COMMON) / (days + p.ROUTINE_COMMON_DAYS.value)
+        level = (days * own + p.ROUTINE_COMMON_DAYS.value * self._common) / (days + p.ROUTINE_COMMON_DAYS.value)
         weight = p.ROUTINE_SPREAD_DAYS.value
-        variance = (days * spread**2 + weight * _COMMON_SPREAD**2) / (days + weight)
+        variance = (days * spread**2 + weight * self._common_spread**2) / (days + weight)
         out: Floats = (self._counts(rows)[:, :2] - level) / np.sqrt(variance)
         return out
 
@@ -159,7 +170,7 @@ class RoutineDay(Keyed):
         z = self._deviations(np.array([row]))[0]
         words = [self._bathroom(row)] if self._bathroom(row) else []
         past = self._s["past"][row, :, 0]
-        usual = float(np.expm1(np.nanmedian(past))) if not np.isnan(past).all() else float(np.expm1(_COMMON[0]))
+        usual = float(np.expm1(np.nanmedian(past))) if not np.isnan(past).all() else float(np.expm1(self._common[0]))
         moves = int(self._s["moves"][row])
         if abs(z[0]) >= 1:
             words.append(f"{moves} moves between rooms, usual {usual:.0f}")

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from alerts.detectors.base import Batch
-from alerts.detectors.inactivity import InactivityDetector
+from alerts.detectors.inactivity import STILLNESS, InactivityDetector, StillnessRule
 from alerts.detectors.night import NightDetector
 from cli.recorded_homes import ACTIVITY, DOOR, LOCATIONS, MOTION, read_activity
 
@@ -91,14 +91,15 @@ class Cut(NamedTuple):
 class _Fallen:
     """Copies of homes' memories from their cuts on: nothing stirs in them any more."""
 
-    def __init__(self) -> None:
-        self._detector = InactivityDetector(0)
+    def __init__(self, rule: StillnessRule) -> None:
+        self._rule = rule
+        self._detector = InactivityDetector(0, rule)
         self._cuts: list[Cut] = []
         self._waiting: set[int] = set()
 
     def add(self, cut: Cut, state: dict[str, np.ndarray], tail: Batch) -> bool:
         """Take in one home's row of a checkpoint and its firings before the cut; False where an alarm stands."""
-        one = InactivityDetector(0)
+        one = InactivityDetector(0, self._rule)
         one.restore(state | {"subject": np.zeros(1, np.int64)})
         one.consume(tail._replace(subject=np.zeros(len(tail.time), np.int64)))
         own, held = one.state(), self._detector.state()
@@ -125,9 +126,9 @@ class _Fallen:
         return told + [(self._cuts[number], None) for number in late]
 
 
-def run(homes: list[Home], collapses: list[np.ndarray]) -> list[Outcome]:
+def run(homes: list[Home], collapses: list[np.ndarray], rule: StillnessRule = STILLNESS) -> list[Outcome]:
     """Live through all homes at once; `collapses` are each home's cuts, in order."""
-    still, night, fallen = InactivityDetector(0), NightDetector(0), _Fallen()
+    still, night, fallen = InactivityDetector(0, rule), NightDetector(0), _Fallen(rule)
     outcomes = [Outcome(Counter(), [], []) for _ in homes]
     whole = _whole(homes)
     cut_times = sorted((float(t), i) for i, some in enumerate(collapses) for t in some)

@@ -1,0 +1,1 @@
+"""Recorded vitals enter, alert rates and the fate of injected changes leave."""
