@@ -6,6 +6,7 @@ import importlib
 import logging
 import signal
 import sys
+import threading
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -24,7 +25,10 @@ def main(settings: Settings | None = None) -> None:
     settings = settings or load_settings()
     configure("api", level=settings.log_level, json=settings.log_json)
     server_class = uvicorn.Server
-    app: ASGIApp = create_app(settings, SystemClock())
+    api = create_app(settings, SystemClock())
+    # Seconds of work that would hold up everybody if it were done when the first one asks.
+    threading.Thread(target=api.openapi, name="openapi", daemon=True).start()
+    app: ASGIApp = api
     if settings.api_console:
         # Imported when wanted: who runs the console as a role of its own needs none of its libraries here.
         module = importlib.import_module("api.console.app")

@@ -58,6 +58,7 @@ class Gateway:
     ) -> None:
         self.sessions = sessions
         self.clock = clock
+        self._document: dict[str, Any] = {}
         limits = httpx.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=CONNECTIONS_MAX)
         self._http = httpx.AsyncClient(
             base_url=url, timeout=TIMEOUT, limits=limits, transport=transport, trust_env=False, follow_redirects=False
@@ -82,6 +83,15 @@ class Gateway:
             await self._send("POST", "/auth/logout", address=session.address, json=body)
         except Away:
             return
+
+    async def document(self) -> dict[str, Any]:
+        """The API's description of itself (OpenAPI), read once. Raises Away, Refused."""
+        if not self._document:
+            try:
+                self._document = _read(await self._http.get("/openapi.json"))
+            except httpx.HTTPError as error:
+                raise Away(str(error)) from error
+        return self._document
 
     async def alive(self) -> bool:
         """Whether the API can serve now."""

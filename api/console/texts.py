@@ -57,6 +57,16 @@ class Speech:
         names = _CATALOGUE.get(f"entry.{kind}")
         return self.name(names) if names else kind.replace("_", " ")
 
+    def word(self, field: str) -> str:
+        """The name of a field of the API; one that nobody has named yet is shown as it is."""
+        names = _CATALOGUE.get(f"field.{field}")
+        return self.name(names) if names else field.replace("_", " ")
+
+    def value(self, word: str) -> str:
+        """The name of a fixed word of the API, as `word`."""
+        names = _CATALOGUE.get(f"value.{word}")
+        return self.name(names) if names else word.replace("_", " ")
+
     def many(self, prefix: str) -> dict[str, str]:
         """Every text whose key begins with the prefix, by the rest of the key: what a script of the page needs."""
         return {key.removeprefix(prefix): self(key) for key in _CATALOGUE if key.startswith(prefix)}
@@ -68,9 +78,10 @@ def language_of(cookie: str | None) -> Language:
 
 
 def _load() -> None:
-    """The catalogue beside this file, and the fixed words of the platform."""
-    path = Path(__file__).with_name("texts.json")
-    add({key: (zh, en) for key, (zh, en) in json.loads(path.read_text(encoding="utf-8")).items()})
+    """The catalogue beside this file, names of the API's fields and words, and the fixed words of the platform."""
+    for name, prefix in (("texts.json", ""), ("fields.json", "field."), ("values.json", "value.")):
+        found = json.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+        add({prefix + key: (zh, en) for key, (zh, en) in found.items()})
     for prefix, table in (("severity.", SEVERITY_NAMES), ("state.", STATE_NAMES), ("outcome.", OUTCOME_NAMES)):
         add({prefix + word.value: (names.zh, names.en) for word, names in table.items()})  # type: ignore[attr-defined]  # StrEnums
 
