@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from api.console.client import ConsoleError, Refused
+from api.console.client import Refused
 from api.console.forms import Thing
 from api.console.frame import View
 
@@ -40,6 +40,7 @@ LISTS: Final[dict[str, tuple[str, Words]]] = {
     "provider_id": ("/providers", _named),
     "worker_id": ("/workers", _named),
     "product_id": ("/services/goods/products", _product),
+    "item_id": ("/institution/items", _named),
     "account_id": ("/services/companionship/accounts", _named),
     "to_account_id": ("/services/companionship/accounts", _named),
     "plan_id": ("/services/rehabilitation/plans", _record),
@@ -70,12 +71,4 @@ async def choices_for(view: View, names: Iterable[str]) -> dict[str, list[tuple[
 
 
 async def _staff(view: View) -> list[tuple[str, str]]:
-    """Accounts of staff: administrators see all of them, others themselves and who is on duty."""
-    me = view.session.me
-    try:
-        items = await view.pages("/users", most=MOST)
-    except ConsoleError:
-        on_duty = await view.get("/rota/on-duty")
-        items = [{"id": one["user_id"], "name": one["name"], "role": "caregiver"} for one in on_duty["items"]]
-        items.append({"id": me["id"], "name": me.get("name") or me["username"], "role": view.session.role})
-    return list({str(one["id"]): str(one["name"]) for one in items if one["role"] in ("admin", "caregiver")}.items())
+    return [(str(one["id"]), str(one["name"])) for one in await view.pages("/colleagues", most=MOST)]

@@ -11,7 +11,7 @@ from api.auth.passwords import hash_password
 from api.deps import API, STAFF, Audit, Caller, Tx, require
 from api.paging import LIMIT_DEFAULT, Cursor, Limit, cursor_id, cursor_time, decode_cursor, page
 from api.state import AppState, State
-from api.users.schemas import AnyRole, DutyRequest, User, UserCreate, UserPage, UserPatch
+from api.users.schemas import AnyRole, Colleague, ColleaguePage, DutyRequest, User, UserCreate, UserPage, UserPatch
 from core.errors import BadInput, Conflict
 from core.ids import new_id
 from core.vocabulary import Role
@@ -31,6 +31,15 @@ def list_users(
     shown, following = page(rows, limit, lambda row: (row["created_at"], row["id"]))
     audit.record("list", "user")
     return UserPage(items=[User(**row) for row in shown], next=following)
+
+
+@router.get("/colleagues", summary="同事 · Who works here", dependencies=[require(*STAFF)])
+def list_colleagues(tx: Tx, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None) -> ColleaguePage:
+    """Names for whoever has to choose a colleague: for a swap, an assessment, a visit. No telephone, no user name."""
+    after, after_id = decode_cursor(cursor, cursor_time, cursor_id)
+    rows = tx.all("users.colleagues", after=after, after_id=after_id, limit=limit + 1)
+    shown, following = page(rows, limit, lambda row: (row["created_at"], row["id"]))
+    return ColleaguePage(items=[Colleague(**row) for row in shown], next=following)
 
 
 @router.post("/users", summary="新建账号 · Make an account", status_code=201, dependencies=[require(Role.ADMIN)])

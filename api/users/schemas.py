@@ -57,6 +57,19 @@ class UserPage(Page[User]):
     """Accounts, by when they were made."""
 
 
+class Colleague(BaseModel):
+    """Somebody who works here, as everybody who works here may know them."""
+
+    id: UUID
+    name: str = Field(examples=["李护士"])
+    role: AnyRole
+    on_duty: bool = Field(description="as set by hand; `/rota/on-duty` knows the rota too")
+
+
+class ColleaguePage(Page[Colleague]):
+    """Active accounts of staff, by when they were made."""
+
+
 class DutyRequest(Input):
     """Whether the caller is on duty from now on."""
 

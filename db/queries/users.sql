@@ -7,6 +7,12 @@ WHERE (%(after)s::timestamptz IS NULL OR (created_at, id) > (%(after)s, %(after_
   AND institution_id = current_tenant()
 ORDER BY created_at, id LIMIT %(limit)s
 
+-- name: colleagues
+SELECT id, name, role, on_duty, created_at FROM users
+WHERE institution_id = current_tenant() AND role IN ('admin', 'caregiver') AND disabled_at IS NULL
+  AND (%(after)s::timestamptz IS NULL OR (created_at, id) > (%(after)s, %(after_id)s::uuid))
+ORDER BY created_at, id LIMIT %(limit)s
+
 -- name: get
 SELECT id, username, role, name, phone, on_duty, disabled_at, created_at FROM users WHERE id = %(id)s
 

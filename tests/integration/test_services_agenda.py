@@ -63,3 +63,11 @@ def test_the_catalogue_says_where_the_records_stand(api: Api) -> None:
     for service in nurse.get(URL).json()["items"]:
         for cycle in service["lifecycles"]:
             assert nurse.get(f"{URL}/{service['code']}/{cycle['path']}").status_code == 200
+
+
+def test_colleagues_are_names_of_active_staff_and_no_more(api: Api) -> None:
+    items = api.as_user("caregiver").get("/api/v1/colleagues").json()["items"]
+    assert {one["role"] for one in items} == {"admin", "caregiver"}
+    assert all(set(one) == {"id", "name", "role", "on_duty"} for one in items)
+    mine = {str(user.id) for user in api.world.a.users.values()}
+    assert {one["id"] for one in items} < mine
