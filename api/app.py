@@ -28,11 +28,15 @@ from api.family.routes import router as family_router
 from api.family.today import router as today_router
 from api.fhir.routes import router as fhir_router
 from api.ingest_door.routes import router as ingest_door_router
+from api.institution.accounts import router as accounts_router
 from api.institution.beds import router as beds_router
+from api.institution.handover import router as handover_router
 from api.institution.licences import router as licences_router
+from api.institution.notes import router as notes_router
 from api.institution.prices import router as prices_router
 from api.institution.staff import router as staff_router
 from api.institution.subsidies import router as subsidies_router
+from api.institution.tasks import router as tasks_router
 from api.middleware import Envelope, RequestMetrics
 from api.notices.routes import router as notices_router
 from api.pages import assets
@@ -89,6 +93,10 @@ ROUTERS = (
     licences_router,
     prices_router,
     subsidies_router,
+    accounts_router,
+    tasks_router,
+    notes_router,
+    handover_router,
     notices_router,
     supervision_router,
     fhir_router,

@@ -8,8 +8,10 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
@@ -70,6 +72,18 @@ def cursor_number(value: Any) -> int:
 def cursor_id(value: Any) -> UUID:
     """An id out of a cursor."""
     return UUID(value)
+
+
+def cursor_day(value: Any) -> date:
+    """A day out of a cursor."""
+    return date.fromisoformat(value)
+
+
+def cursor_amount(value: Any) -> Decimal:
+    """An amount of money out of a cursor."""
+    if not isinstance(value, str) or not re.fullmatch(r"-?[0-9]{1,12}(\.[0-9]{1,2})?", value):
+        raise ValueError
+    return Decimal(value)
 
 
 def cursor_text(value: Any) -> str:

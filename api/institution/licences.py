@@ -11,11 +11,11 @@ from pydantic import BaseModel, Field, model_validator
 
 from api.deps import API, STAFF, Audit, Caller, Tx, require
 from api.institution.keeping import Day, answer_created, local_day, row_id
-from api.paging import LIMIT_DEFAULT, Cursor, Limit, Page, cursor_id, cursor_text, decode_cursor, page
+from api.paging import LIMIT_DEFAULT, Cursor, Limit, Page, cursor_day, cursor_id, decode_cursor, page
 from api.residents.routes import IdempotencyKey
 from api.schemas import Input, Name, ShortText
 from api.state import State
-from core.errors import BadInput, NotFound
+from core.errors import NotFound
 from core.vocabulary import Role
 
 router = APIRouter(prefix=f"{API}/institution", tags=["institution"])
@@ -119,14 +119,10 @@ def list_expiring(
     cursor: Cursor = None,
 ) -> Page[Expiring]:
     """Licences, certificates, work licences, providers' licences, agreements of stays; what is over comes first."""
-    after, after_id = decode_cursor(cursor, cursor_text, cursor_id)
+    after, after_id = decode_cursor(cursor, cursor_day, cursor_id)
     today = local_day(state.clock.now())
-    try:
-        after_day = date.fromisoformat(after) if after else None
-    except ValueError as error:
-        raise BadInput("the cursor is not one that this list gave out") from error
     rows = tx.all(
-        "expiry.list", today=today, until=today + timedelta(days=within_days), after=after_day, after_id=after_id,
+        "expiry.list", today=today, until=today + timedelta(days=within_days), after=after, after_id=after_id,
         limit=limit + 1,
     )  # fmt: skip
     shown, following = page(rows, limit, lambda row: (row["valid_until"].isoformat(), row["id"]))

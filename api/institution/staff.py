@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from api.deps import API, STAFF, Audit, Caller, Tx, require
 from api.institution.keeping import Day, answer_created, check_version, local_day, row_id
-from api.paging import LIMIT_DEFAULT, Cursor, Limit, Page, cursor_id, cursor_text, decode_cursor, page
+from api.paging import LIMIT_DEFAULT, Cursor, Limit, Page, cursor_day, cursor_id, decode_cursor, page
 from api.providers.schemas import Worker, WorkerChange
 from api.residents.routes import IdempotencyKey, IfMatch
 from api.schemas import Input, Name, ShortText
@@ -122,12 +122,8 @@ def list_trainings(
     cursor: Cursor = None,
 ) -> Page[Training]:
     """Newest first."""
-    before, before_id = decode_cursor(cursor, cursor_text, cursor_id)
-    try:
-        day = date.fromisoformat(before) if before else None
-    except ValueError as error:
-        raise BadInput("the cursor is not one that this list gave out") from error
-    rows = tx.all("staff.trainings", id=None, year=year, before=day, before_id=before_id, limit=limit + 1)
+    before, before_id = decode_cursor(cursor, cursor_day, cursor_id)
+    rows = tx.all("staff.trainings", id=None, year=year, before=before, before_id=before_id, limit=limit + 1)
     shown, following = page(rows, limit, lambda row: (row["held_on"].isoformat(), row["id"]))
     return Page[Training](items=[Training(**row) for row in shown], next=following)
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from api.deps import API, STAFF, Audit, Caller, Tx, require
+from api.institution.keeping import local_day
 from api.paging import LIMIT_DEFAULT, Cursor, Limit, Page, cursor_id, cursor_time, decode_cursor, page
 from api.providers.schemas import (
     Block,
@@ -176,7 +177,7 @@ def worker_returns(worker_id: UUID, tx: Tx, state: State, audit: Audit) -> Worke
 def _set_active(worker: UUID, tx: Tx, state: State, audit: Audit, *, active: bool) -> Worker:
     tx.one("providers.worker", id=worker)
     now = state.clock.now()
-    tx.run("providers.set_worker_active", id=worker, active=active, now=now, today=None if active else now.date())
+    tx.run("providers.set_worker_active", id=worker, active=active, now=now, today=None if active else local_day(now))
     audit.record("set_active", "worker", worker, active=active)
     return Worker(**tx.one("providers.worker", id=worker))
 

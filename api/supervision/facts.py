@@ -42,7 +42,7 @@ def facts_at(tx: Transaction, at: datetime, place: Place = Place()) -> Facts:
     What is counted of people and staff belongs to an institution, and so to every street in which it has a facility.
     Figures that the region declared are the region's: no part of it has them.
     """
-    facilities = [row for row in tx.all("supervision.facilities") if place.holds(row)]
+    facilities = [row for row in tx.all("supervision.facilities", at=at) if place.holds(row)]
     there = institutions_in(facilities, place)
     sums: dict[str, tuple[int, int]] = {}
     for row in tx.all("supervision.counts", at=at):

@@ -9,6 +9,8 @@ from typing import Any, Final
 from api.supervision.indicators import OPERATORS, Count, Facts, Indicator, Pair, Unit
 from core.vocabulary import Names
 
+ALSO_DECLARED: Final = frozenset({"filed"})
+"""Counted where houses keep it in the platform, declared where none does."""
 FACILITY_SERIES: Final = frozenset({"nursing_beds", "beds_government", "beds_society", "quality_basic", "quality_full"})
 """Rows counted from facilities whose months are kept under their own code (`supervision.keep_month`)."""
 
@@ -293,7 +295,14 @@ INDICATORS: Final[tuple[Indicator, ...]] = (
         _trained,
         unit="count",
     ),
-    _row("filed", "从业人员年度备案率 | Staff filed", "已备案 / 人员 | filed / staff", "= 100", "第五章第五节"),
+    _row(
+        "filed",
+        "从业人员年度备案率 | Staff filed",
+        "当年已备案 / 人员 | filed for the year / staff",
+        "= 100",
+        "第五章第五节",
+        _of("filed"),
+    ),
     _row(
         "lottery",
         "福彩公益金用于养老占比 | Lottery money for the old",
@@ -338,6 +347,9 @@ RESPONSE: Final[dict[str, Names]] = {
     "answered_180s": Names("180秒内响应", "Answered within 180 s"),
     "on_site_45m": Names("45分钟内到场", "On site within 45 min"),
     "on_site_60m": Names("60分钟内到场", "On site within 60 min"),
+    "beds_occupied": Names("床位入住率", "Beds in use"),
+    "complaints_in_time": Names("投诉按期答复", "Complaints answered in time"),
+    "incidents_closed": Names("事故已结案", "Incidents closed"),
     "assessed": Names("已评估老人", "Residents with a care level"),
 }
 """Counted beside the plan's own rows; response times are British figures, used where no Chinese ones were found."""

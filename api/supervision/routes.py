@@ -15,7 +15,7 @@ from api.schemas import Instant, ShortText
 from api.state import State
 from api.supervision import export, facts
 from api.supervision.indicators import judge
-from api.supervision.plan import BY_CODE, INDICATORS, REGIONS
+from api.supervision.plan import ALSO_DECLARED, BY_CODE, INDICATORS, REGIONS, RESPONSE
 from api.supervision.schemas import (
     Case,
     CaseRequest,
@@ -27,6 +27,10 @@ from api.supervision.schemas import (
     LevelList,
     MonthValue,
     Series,
+    ServiceFigure,
+    ServiceFigureList,
+    Tally,
+    TallyList,
 )
 from core.errors import BadInput, NotFound
 from core.vocabulary import Role
@@ -97,7 +101,7 @@ def export_indicators(
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     if format_ == "csv":
         return Response(export.as_csv(table), media_type="text/csv; charset=utf-8", headers=headers)
-    rows = [row for row in tx.all("supervision.facilities") if place.holds(row)]
+    rows = [row for row in tx.all("supervision.facilities", at=moment) if place.holds(row)]
     sheets = {
         "指标 Indicators": table,
         "汇总 Roll-up": export.level_cells(Level(**row) for row in facts.roll_up(rows)),
@@ -132,6 +136,7 @@ def _months(
 def monthly_series(
     key: Key,
     tx: Tx,
+    state: State,
     place: Place,
     start: Annotated[date, Query(alias="from", examples=["2026-01-01"])],
     end: Annotated[date, Query(alias="to", examples=["2026-12-01"])],
@@ -139,22 +144,43 @@ def monthly_series(
     """What was counted at the end of each month; the present month as of today."""
     if not 0 <= (end - start).days <= 3660:
         raise BadInput("from lies before to, at most ten years")
-    known = [] if place.is_everything else list(tx.all("supervision.facilities"))
+    known = [] if place.is_everything else list(tx.all("supervision.facilities", at=state.clock.now()))
     rows = _months(tx, key, start, end, place, known)
     return Series(key=key, items=[MonthValue(**row) for row in rows])
 
 
 @router.get("/supervision/roll-up", summary="社区—街道—区汇总 · Roll-up", dependencies=[require(*SUPERVISORS)])
-def roll_up(tx: Tx) -> LevelList:
+def roll_up(tx: Tx, state: State) -> LevelList:
     """Facilities in operation by community, street and district."""
-    return LevelList(items=[Level(**row) for row in facts.roll_up(list(tx.all("supervision.facilities")))])
+    rows = list(tx.all("supervision.facilities", at=state.clock.now()))
+    return LevelList(items=[Level(**row) for row in facts.roll_up(rows)])
+
+
+@router.get("/supervision/service-figures", summary="服务质量 · Service", dependencies=[require(*SUPERVISORS)])
+def service_figures(tx: Tx, state: State, place: Place, at: At = None) -> ServiceFigureList:
+    """Counted beside the plan's own rows: answers, beds in use, complaints in time, incidents closed."""
+    counts = facts.facts_at(tx, at or state.clock.now(), place).counts
+    items = [ServiceFigure.of(key, names, *counts.get(key, (0, 0))) for key, names in RESPONSE.items()]
+    return ServiceFigureList(items=items)
+
+
+@router.get("/supervision/tallies", summary="投诉与事故 · Complaints, incidents", dependencies=[require(*SUPERVISORS)])
+def list_tallies(tx: Tx, state: State, place: Place, at: At = None) -> TallyList:
+    """Of the year, by topic, level and state; never a word of what was said."""
+    moment = at or state.clock.now()
+    known = [] if place.is_everything else list(tx.all("supervision.facilities", at=moment))
+    there = facts.institutions_in([row for row in known if place.holds(row)], place)
+    rows = tx.all("supervision.tallies", at=moment, institutions=None if there is None else sorted(there))
+    return TallyList(items=[Tally(**row) for row in rows])
 
 
 @router.get("/supervision/facilities", summary="养老服务设施 · Facilities", dependencies=[require(*SUPERVISORS)])
-def list_facilities(tx: Tx, place: Place, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None) -> Page[Facility]:
+def list_facilities(
+    tx: Tx, state: State, place: Place, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None
+) -> Page[Facility]:
     """Those in operation, by street, community and name; with whose they are, to look at an institution by itself."""
     after = tuple(decode_cursor(cursor, cursor_text, cursor_text, cursor_text, cursor_text)) if cursor else None
-    found = _facilities(row for row in tx.all("supervision.facilities") if place.holds(row))
+    found = _facilities(row for row in tx.all("supervision.facilities", at=state.clock.now()) if place.holds(row))
     rows = [one for one in found if after is None or _facility_key(one) > after]
     shown, following = page(rows[: limit + 1], limit, _facility_key)
     return Page[Facility](items=shown, next=following)
@@ -180,8 +206,8 @@ def declare_figure(
     audit: Audit,
 ) -> None:  # fmt: skip
     """For what no record of the platform knows: streets, communities, money. Always with a source."""
-    if key not in REGIONS and (key not in BY_CODE or BY_CODE[key].count is not None):
-        known = [*REGIONS, *(code for code, row in BY_CODE.items() if row.count is None)]
+    known = [*REGIONS, *(code for code, row in BY_CODE.items() if row.count is None), *sorted(ALSO_DECLARED)]
+    if key not in known:
         raise NotFound(f"this figure is not declared; those are: {', '.join(known)}")
     if caller.institution_id is not None:
         raise BadInput("figures of the region are declared by an account of the region")

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from api.schemas import Input, Names, Storable
 from api.supervision.indicators import Value
+from core.vocabulary import Names as Pair
 
 Source = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), Storable]
 
@@ -116,6 +117,7 @@ class Facility(BaseModel):
     nursing_beds: int
     care_licence: bool
     medical_licence: bool
+    beds_counted: bool = Field(default=False, description="from the house's register of beds, not as it said itself")
     quality: str = Field(examples=["basic"])
 
 
@@ -150,3 +152,43 @@ class Case(BaseModel):
     resolved_at: datetime | None
     age_from: int | None = Field(description="the decade of age")
     care_level: int | None
+
+
+class ServiceFigure(BaseModel):
+    """Something counted beside the plan's own rows."""
+
+    key: str = Field(examples=["complaints_in_time"])
+    name: Names
+    numerator: int
+    denominator: int
+    value: float | None = Field(description="percent; null where there was nothing to count", examples=[96.2])
+
+    @classmethod
+    def of(cls, key: str, names: Pair, numerator: int, denominator: int) -> ServiceFigure:
+        value = round(100 * numerator / denominator, 2) if denominator else None
+        name = Names(zh=names.zh, en=names.en)
+        return cls(key=key, name=name, numerator=numerator, denominator=denominator, value=value)
+
+
+class ServiceFigureList(BaseModel):
+    """Every such figure."""
+
+    items: list[ServiceFigure]
+    next: None = None
+
+
+class Tally(BaseModel):
+    """So many complaints or incidents."""
+
+    kind: str = Field(examples=["complaint"])
+    topic: str = Field(examples=["provider"])
+    level: str = Field(description="of an incident", examples=["minor"])
+    state: str = Field(examples=["closed"])
+    records: int = Field(examples=[3])
+
+
+class TallyList(BaseModel):
+    """Complaints and incidents of the year."""
+
+    items: list[Tally]
+    next: None = None

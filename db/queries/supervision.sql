@@ -1,7 +1,7 @@
 -- What a regulator counts.
 
 -- name: facilities
-SELECT institution_id, title, detail FROM supervision_facilities()
+SELECT institution_id, title, detail FROM supervision_facilities_at(%(at)s)
 
 -- name: counts
 SELECT institution_id, key, numerator, denominator FROM supervision_counts(%(at)s)
@@ -21,7 +21,7 @@ INSERT INTO supervision_months (month, institution_id, key, numerator, denominat
 SELECT %(month)s, institution_id, key, numerator, denominator, %(at)s FROM supervision_counts(%(at)s)
 UNION ALL
 SELECT %(month)s, f.institution_id, k.key, sum(k.numerator), sum(k.denominator), %(at)s
-FROM supervision_facilities() f
+FROM supervision_facilities_at(%(at)s) f
 CROSS JOIN LATERAL (SELECT (f.detail ->> 'beds')::bigint AS beds, f.detail ->> 'run_by' = 'society' AS by_society,
                            f.detail ->> 'quality' AS quality) d
 CROSS JOIN LATERAL (VALUES ('nursing_beds', (f.detail ->> 'nursing_beds')::bigint, d.beds),
@@ -41,3 +41,9 @@ GROUP BY month ORDER BY month
 
 -- name: case
 SELECT * FROM supervision_case(%(alert)s, %(cause)s, %(viewer)s, %(viewer_name)s, %(now)s)
+
+-- name: tallies
+-- Complaints and incidents of the year.
+SELECT kind, topic, level, state, sum(records)::bigint AS records FROM supervision_cases(%(at)s)
+WHERE %(institutions)s::uuid[] IS NULL OR institution_id = ANY (%(institutions)s::uuid[])
+GROUP BY kind, topic, level, state ORDER BY kind, topic, level, state

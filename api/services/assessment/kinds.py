@@ -16,8 +16,10 @@ from pydantic import BaseModel, Field
 from api.schemas import Input, Instant, Name, ShortText
 from api.services.assessment.forms.base import ChangeRules, Circumstances, Diagnosis
 from api.services.assessment.forms.catalogue import form_of
+from api.services.engine import records
 from api.services.engine.kind import Note, Reason, RecordIn, RecordKind, Step, end_of_day
 from api.services.engine.machine import ADMIN, FAMILY, SAME, STAFF, machine, move
+from api.services.health.kinds import PLAN
 from core.errors import BadInput, Conflict, Forbidden
 from core.vocabulary import Role
 
@@ -200,6 +202,18 @@ def enforce(step: Step) -> None:
         step.tx.run(
             "assessments.set_care_level", resident=step.record["resident_id"], level=step.detail["level"], now=step.now
         )
+        _review_plans(step)
+
+
+def _review_plans(step: Step) -> None:
+    """A care plan that was made for another level is looked at again; until then it goes on."""
+    for row in step.tx.all(
+        "assessments.plans_of_other_level", resident=step.record["resident_id"], level=step.detail["level"]
+    ):
+        before, row["state"] = row["state"], PLAN.machine.move("review").target
+        body = Note(note="照护等级已变更 · the care level has changed")
+        again = Step(step.tx, step.clock, step.caller, PLAN.service, "review", row, body, was=before)
+        records.carry_out(again, PLAN)
 
 
 def appeal(step: Step) -> None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from api.schemas import Input, Instant, Name, Storable
 from api.services.engine.kind import Note, Reason, RecordIn, RecordKind, Step, end_of_day
 from api.services.engine.machine import FAMILY, SAME, STAFF, machine, move
+from api.services.engine.pricing import day_of
 from core.errors import BadInput
 from core.vocabulary import Role
 
@@ -21,18 +22,25 @@ REMEASURE_MINUTES: Final = 15
 
 
 class Measure(Input):
-    """One thing that the plan asks for."""
+    """One thing that the plan asks for; with times it becomes a task of each such day."""
 
     what: Annotated[str, Field(min_length=1, max_length=200), Storable] = Field(examples=["每日测血压两次"])
     how_often: Annotated[str, Field(max_length=100), Storable] = Field(default="", examples=["每日 8:00、20:00"])
+    times: list[Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]] = Field(
+        default=[], max_length=24, description="wall time in China", examples=[["08:00", "20:00"]]
+    )
+    weekdays: list[Annotated[int, Field(ge=1, le=7)]] = Field(
+        default=[], max_length=7, description="1 Monday to 7 Sunday; none: each day"
+    )
+    every_days: int = Field(default=1, ge=1, le=31, description="counted from the day the plan came into force")
 
 
 class PlanIn(RecordIn):
-    """A care plan as a draft."""
+    """A care plan as a draft; without measures, after the house's template for the resident's care level."""
 
-    problems: Words = Field(examples=["高血压 2 级，跌倒高风险"])
-    goals: Words = Field(examples=["血压 < 140/90，无跌倒"])
-    measures: list[Measure] = Field(min_length=1, max_length=50)
+    problems: Words = Field(default="", examples=["高血压 2 级，跌倒高风险"])
+    goals: Words = Field(default="", examples=["血压 < 140/90，无跌倒"])
+    measures: list[Measure] = Field(default=[], max_length=50)
 
 
 class Activate(Input):
@@ -49,14 +57,24 @@ class PlanDetail(BaseModel):
     measures: list[Measure]
     care_level: int | None = Field(default=None, description="the resident's level when the plan was made")
     review_on: date | None = None
+    active_on: date | None = Field(default=None, description="when this edition came into force")
     edition: int = 1
     note: str = ""
     reason: str = ""
 
 
 def draft(step: Step) -> None:
-    """The plan knows the care level that it was made for."""
-    step.detail["care_level"] = step.tx.one("residents.get", resident=step.record["resident_id"])["care_level"]
+    """The plan knows the care level that it was made for; its template fills what was left out."""
+    level = step.tx.one("residents.get", resident=step.record["resident_id"])["care_level"]
+    step.detail["care_level"] = level
+    if step.detail["measures"]:
+        return
+    template = None if level is None else step.tx.first("care.template", level=level)
+    if template is None:
+        raise BadInput("measures are needed: the resident has no care level, or the house has no template for it")
+    step.detail["measures"] = template["measures"]
+    for word in ("problems", "goals"):
+        step.detail[word] = step.detail[word] or template[word]
 
 
 def activate(step: Step) -> None:
@@ -64,6 +82,7 @@ def activate(step: Step) -> None:
     if step.body.review_on <= step.now.date():
         raise BadInput("review_on lies in the past")
     step.record["due_at"] = end_of_day(step.body.review_on)
+    step.detail["active_on"] = day_of(step.now).isoformat()
 
 
 def revise(step: Step) -> None:
@@ -87,7 +106,7 @@ PLAN: Final = RecordKind(
         "draft 草稿 Draft, active 生效 Active, review 复核中 In review, ended 已终止 Ended",
         move("revise 修订 Revise", "draft review", "draft", STAFF, Revise),
         move("activate 生效 Activate", "draft review", "active", STAFF, Activate, "family"),
-        move("review 复核 Review", "active", "review", STAFF, Note),
+        move("review 复核 Review", "active", "review", STAFF, Note, "staff"),
         move("end 终止 End", "draft active review", "ended", STAFF, Reason, "family"),
     ),
     path="plans",
