@@ -111,6 +111,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "/contact-order": {"contact_ids": ["00000000-0000-7000-8000-000000000000"]},
     "/quiet-hours": {},
     "/limits": {"metric": "heart_rate", "high": 120, "reason": "x"},
+    "/fees": {"item_id": "00000000-0000-7000-8000-000000000000", "valid_from": "2026-01-01"},
+    "/fees/{fee_id}/end": {"valid_until": "2026-01-01"},
+    "/account": {"cause": "deposit", "amount": "1.00", "method": "cash"},
+    "/notes": {"kind": "care", "text": "x"},
+    "/correct": {"text": "x", "reason": "x"},
     "/groups/{group}": {"valid_from": "2026-01-01", "proof": "x"},
     "/targets/{resident_id}": {"groups": ["alone"], "since": "2026-01-01"},
 }
