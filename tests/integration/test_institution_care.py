@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
+from api.services import platform
+from db.pool import DbRole, Pool
 from tests.integration.conftest import Api
 from tests.integration.test_institution_bills import to
+from tests.integration.test_services_assessment import Flow
 
 HOUSE = "/api/v1/institution"
 PLANS = "/api/v1/services/health/plans"
@@ -78,10 +83,21 @@ def test_a_task_is_marked_once(api: Api, plan: str) -> None:
     assert other.post(f"{HOUSE}/tasks/mark", json=mark).status_code == 404
 
 
-def test_a_plan_under_review_goes_on_and_a_new_level_asks_for_one(api: Api, plan: str) -> None:
+def test_a_new_level_asks_for_a_review_and_the_plan_goes_on_meanwhile(api: Api, plan: str) -> None:
+    flow = Flow(api)
+    flow.to_valid(40)
     staff = api.as_user("caregiver")
-    assert staff.post(f"{PLANS}/{plan}/review", json={}).status_code == 200
-    assert len(tasks(staff)) == 3
+    one = staff.get(f"{PLANS}/{plan}").json()
+    assert (one["state"], one["detail"]["care_level"]) == ("review", 2)
+    events = staff.get(f"{PLANS}/{plan}/history").json()["items"]
+    assert (events[-1]["action"], "照护等级已变更" in events[-1]["detail"]["note"]) == ("review", True)
+    assert len(tasks(staff)) > 0
+
+
+def test_a_review_that_is_due_is_asked_for(api: Api, plan: str, make_pool_for: Callable[[DbRole], Pool]) -> None:
+    api.clock.advance(timedelta(days=92))
+    assert platform.act_on_past_due(make_pool_for("jobs"), api.clock) == 1
+    assert api.as_user("caregiver").get(f"{PLANS}/{plan}").json()["state"] == "review"
 
 
 def test_a_note_stays_and_is_corrected_beside_itself(api: Api) -> None:
@@ -104,8 +120,7 @@ def test_a_note_stays_and_is_corrected_beside_itself(api: Api) -> None:
     assert staff.get(elsewhere).status_code == 404
 
 
-def test_notes_cannot_be_changed_by_those_who_serve(api: Api, make_pool_for: Any) -> None:
-    import psycopg
+def test_notes_cannot_be_changed_by_those_who_serve(make_pool_for: Callable[[DbRole], Pool]) -> None:
 
     for statement in ("UPDATE nursing_notes SET text = 'x'", "DELETE FROM nursing_notes",
                       "UPDATE account_entries SET amount = 1", "DELETE FROM care_task_marks"):  # fmt: skip

@@ -198,7 +198,7 @@ def test_what_was_read_before_somebody_else_changed_it_is_refused(api: Api) -> N
     assert again.status_code == 409, "the key was used for another room"
 
 
-def test_another_house_has_none_of_it(api: Api) -> None:
+def test_pain_47_another_house_sees_no_bed_and_no_stay(api: Api) -> None:
     admin, other = api.as_user("admin"), api.as_user("admin", api.world.b)
     one = bed(admin, "208-1")
     stay = moved_in(admin, api.world.a.residents[0], one)

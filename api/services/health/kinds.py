@@ -85,6 +85,11 @@ def activate(step: Step) -> None:
     step.detail["active_on"] = day_of(step.now).isoformat()
 
 
+def begin_review(step: Step) -> None:
+    """Until it comes into force anew, the plan goes on; nothing more is due of itself."""
+    step.record["due_at"] = None
+
+
 def revise(step: Step) -> None:
     """The next edition, for the level of now."""
     draft(step)
@@ -115,7 +120,8 @@ PLAN: Final = RecordKind(
     readers=READERS,
     detail=PlanDetail,
     scope="health",
-    rules={"create": draft, "revise": revise, "activate": activate},
+    timeouts={"active": "review"},
+    rules={"create": draft, "revise": revise, "activate": activate, "review": begin_review},
 )
 
 
