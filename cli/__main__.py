@@ -76,6 +76,13 @@ def demo_life(
     importlib.import_module("cli.demo_life").main(credentials, pager_port)
 
 
+@app.command("demo-month", hidden=True)
+def demo_month(data_dir: Annotated[Path, Option()]) -> None:
+    """The month before the demo: told once, beside the running installation. Started by `anhu up --demo`."""
+    demo, month = importlib.import_module("cli.demo"), importlib.import_module("cli.demo_month.month")
+    month.main(data_dir, load_settings().require_database(), demo.SCRIPT, SystemClock())
+
+
 def _add_tools() -> None:
     """Commands with options of their own; loaded only when called for, since they bring NumPy and more."""
     wanted = sys.argv[1] if len(sys.argv) > 1 else "--help"

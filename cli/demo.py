@@ -13,8 +13,10 @@ from pathlib import Path
 from uuid import UUID
 
 from cli import provision
+from cli.demo_month.cast import AT_HOME, PEOPLE, hand_held
+from cli.demo_month.script import FOUNDED_DAYS, Script
 from cli.runtime import Secrets, write_private
-from core.clock import Clock
+from core.clock import Clock, ManualClock
 from core.ids import broker_username
 from core.vocabulary import CONSENT_SCOPES
 from db.pool import make_pool
@@ -29,6 +31,8 @@ LIVING = 8
 BOUND_DAYS = 30
 """The last two have devices that nobody plays: for trying `anhu simulate` beside the demo."""
 PAGER_PORT_OFFSET = 10
+PASSWORDS = "demo-passwords.json"
+SCRIPT = Script(SITE, RESIDENTS, SEED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ ACCOUNTS = (
     DemoAccount("nurse.li", "caregiver", "李护士", "caregiver", on_duty=True),
     DemoAccount("nurse.wang", "caregiver", "王护士", on_duty=True),
     DemoAccount("nurse.chen", "caregiver", "陈护士"),
-    DemoAccount("daughter", "family", "女儿", "family"),
+    DemoAccount("daughter", "family", "王晓梅", "family"),
     DemoAccount("inspector", "regulator", "民政监管员", "regulator"),
 )
 
@@ -62,7 +66,7 @@ def seed(url: str, data_dir: Path, clock: Clock, secrets: Secrets, *, pager_port
                 tx.run("demo.point_webhooks", site=SITE, target=target)
                 return "institution is there already; its data was kept"
             passwords = {account.username: provision.random_password() for account in ACCOUNTS}
-            write_private(data_dir / "demo-passwords.json", json.dumps(passwords))
+            write_private(data_dir / PASSWORDS, json.dumps(passwords))
             _seed(tx, clock, secrets, passwords, target)
     finally:
         pool.close()
@@ -71,7 +75,7 @@ def seed(url: str, data_dir: Path, clock: Clock, secrets: Secrets, *, pager_port
 
 def write_credentials(url: str, data_dir: Path, secrets: Secrets, *, api_url: str, mqtt_port: int) -> Path:
     """Write DIR/demo.json (mode 0600) and return its path; the last act of a start."""
-    passwords = json.loads((data_dir / "demo-passwords.json").read_text(encoding="utf-8"))
+    passwords = json.loads((data_dir / PASSWORDS).read_text(encoding="utf-8"))
     pool = make_pool(url, "admin", size_max=1)
     try:
         with service_transaction(pool) as tx:
@@ -105,14 +109,17 @@ def write_credentials(url: str, data_dir: Path, secrets: Secrets, *, api_url: st
 
 
 def _seed(tx: Transaction, clock: Clock, secrets: Secrets, passwords: dict[str, str], target: str) -> None:
+    # The house stands for a while already: its month is told from then on. Only the devices are of today, since one
+    # that had been there for weeks without a word would be missed at once.
+    founded = ManualClock(clock.now() - timedelta(days=FOUNDED_DAYS))
     institution = provision.create_institution(
-        tx, clock, code=SITE, name_zh="安护示范养老院", name_en="Anhu demonstration home"
+        tx, founded, code=SITE, name_zh="安护示范养老院", name_en="Anhu demonstration home"
     )
     users: dict[str, UUID] = {}
     for account in ACCOUNTS:
         users[account.username] = provision.create_user(
             tx,
-            clock,
+            founded,
             institution=institution,
             username=account.username,
             password=passwords[account.username],
@@ -133,52 +140,63 @@ def _seed(tx: Transaction, clock: Clock, secrets: Secrets, passwords: dict[str, 
     people = plan(RESIDENTS, SEED, SITE)
     # The story happens to the first; its devices come last, so that who tries the first device disturbs nobody.
     for person in (*people[1:], people[0]):
-        _seed_person(tx, clock, secrets, institution, users["daughter"] if person.index == 0 else None, person)
+        resident = _seed_resident(tx, founded, institution, users["daughter"] if person.index == 0 else None, person)
+        _seed_devices(tx, clock, secrets, institution, resident, person)
 
 
-def _seed_person(
-    tx: Transaction,
-    clock: Clock,
-    secrets: Secrets,
-    institution: UUID,
-    family: UUID | None,
-    person: SimulatedResident,
-) -> None:
+def _seed_resident(
+    tx: Transaction, founded: Clock, institution: UUID, family: UUID | None, person: SimulatedResident
+) -> UUID:
+    profile, at_home = PEOPLE[person.index], person.index in AT_HOME
+    place = {} if at_home else {"building": person.building, "floor": str(person.floor), "room": person.room}
     resident = provision.create_resident(
         tx,
-        clock,
+        founded,
         institution=institution,
         name=person.name_zh,
         sex=person.gender,
         birth_date=person.birth_date,
-        building=person.building,
-        floor=str(person.floor),
-        room=person.room,
-        care_level=person.index % 4,
+        address=AT_HOME.get(person.index, ""),
+        conditions=profile.conditions,
+        medication=profile.medication,
+        access_notes=profile.access,
+        **place,
     )
+    first = profile.relatives[0]
     provision.add_contact(
         tx,
-        clock,
+        founded,
         institution=institution,
         resident=resident,
         position=1,
-        name=f"{person.name_zh[0]}女士",
-        relation="女儿",
+        name=first.name,
+        relation=first.relation,
+        phone=first.phone,
         user=family,
         scopes=CONSENT_SCOPES if family else (),
     )
-    for device in person.devices:
+    return resident
+
+
+def _seed_devices(
+    tx: Transaction, clock: Clock, secrets: Secrets, institution: UUID, resident: UUID, person: SimulatedResident
+) -> None:
+    """The kit that the simulation plays, and what is used by hand; the one to whom the story happens has the last."""
+    kit = [(device.kind, device.id, "wrist" if device.worn else "") for device in person.devices]
+    by_hand = [(kind, name, "") for kind, name in hand_held(person.index)]
+    place = "家中" if person.index in AT_HOME else person.room
+    for kind, name, position in by_hand + kit if person.index == 0 else kit + by_hand:
         made = registry.register(
             tx,
             clock,
             device_key=secrets.device_key,
             institution_id=institution,
             site=SITE,
-            id=device.id,
-            kind=device.kind,
-            name=f"{person.room} {person.name_zh}",
+            id=name,
+            kind=kind,
+            name=f"{place} {person.name_zh}",
             model="Anhu simulator",
-            position="wrist" if device.worn else "",
+            position=position,
         )
         registry.bind(
             tx,

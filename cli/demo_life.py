@@ -12,6 +12,7 @@ import json
 import signal
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ ANSWER_SECONDS = 20.0
 WALK_SECONDS = 20.0
 HELP_SECONDS = 30.0
 SIGNATURE_AGE_SECONDS = 300
+LONG_AGO_SECONDS = 900
 BODY_BYTES_MAX = 64 * 1024
 
 
@@ -90,7 +92,8 @@ def _is_signed(header: str, body: bytes, secret: str, clock: Clock) -> bool:
 class Caregiver:
     """Watches the alert stream as staff do, tells what happens, and answers the story's fall unless others do."""
 
-    def __init__(self, content: dict[str, Any], story: Story, stop: threading.Event) -> None:
+    def __init__(self, content: dict[str, Any], story: Story, stop: threading.Event, clock: Clock) -> None:
+        self._clock = clock
         self._account = content["users"]["caregiver"]
         self._client = httpx.Client(base_url=f"{content['api']}/api/v1", timeout=httpx.Timeout(10.0, read=45.0))
         self._resident = content["devices"][-1]["resident_id"]
@@ -132,7 +135,7 @@ class Caregiver:
     def _tell(self, event: dict[str, Any]) -> None:
         alert_id = str(event["alert_id"])
         kind = event["kind"]
-        if kind not in TOLD:
+        if kind not in TOLD or self._is_long_ago(event):
             return
         alert = self._client.get(f"/alerts/{alert_id}").raise_for_status().json()
         self._story.tell(f"{TOLD[kind]} {_about(alert)}  {event.get('actor') or ''}".rstrip())
@@ -140,6 +143,10 @@ class Caregiver:
         if kind == "opened" and is_story and alert_id not in self._answering:
             self._answering.add(alert_id)
             threading.Thread(target=self._answer, args=(alert_id,), daemon=True).start()
+
+    def _is_long_ago(self, event: dict[str, Any]) -> bool:
+        """Whether it belongs to the month that is told beside, which does not happen now."""
+        return (self._clock.now() - datetime.fromisoformat(event["at"])).total_seconds() > LONG_AGO_SECONDS
 
     def _answer(self, alert_id: str) -> None:
         """Answer, walk there, help: as a person would, and only while nobody else has done it."""
@@ -186,7 +193,7 @@ def main(credentials: Path, pager_port: int) -> None:
     story = Story(data_dir / "logs" / "story.log", clock)
     pager = make_pager(pager_port, Secrets.load(data_dir).broker_password, story, clock)
     threading.Thread(target=pager.serve_forever, name="pager", daemon=True).start()
-    threading.Thread(target=Caregiver(content, story, stop).run, name="caregiver", daemon=True).start()
+    threading.Thread(target=Caregiver(content, story, stop, clock).run, name="caregiver", daemon=True).start()
     held = Credentials.read(credentials)
     residents = min(held.residents(), LIVING)
     story.tell(

@@ -107,9 +107,10 @@ def create_resident(
     room: str = "",
     **more: Any,
 ) -> UUID:
-    """A new resident; `more` may hold phone, care_level, conditions, medication, access_notes."""
+    """A new resident; `more` may hold address, phone, care_level, conditions, medication, access_notes."""
     resident = new_id(clock)
-    facts: dict[str, Any] = {"phone": "", "care_level": None, "conditions": "", "medication": "", "access_notes": ""}
+    facts: dict[str, Any] = {"care_level": None}
+    facts |= dict.fromkeys(("address", "phone", "conditions", "medication", "access_notes"), "")
     tx.run(
         "admin.insert_resident",
         id=resident,

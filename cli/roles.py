@@ -13,15 +13,26 @@ from core.clock import Clock
 RESTART_SECONDS_MIN = 0.5
 RESTART_SECONDS_MAX = 15.0
 STEADY_SECONDS = 30.0
+ONCE_RESTARTS_MAX = 4
+"""What is done once and fails again and again is left until the next start."""
 
 
 class RoleProcess:
-    """One `anhu run ROLE`, kept alive."""
+    """One `anhu run ROLE`, kept alive; one that does its work `once` may end well."""
 
     def __init__(
-        self, name: str, arguments: list[str], environment: Mapping[str, str], data_dir: Path, clock: Clock
+        self,
+        name: str,
+        arguments: list[str],
+        environment: Mapping[str, str],
+        data_dir: Path,
+        clock: Clock,
+        *,
+        once: bool = False,
     ) -> None:
         self.name = name
+        self._once = once
+        self._is_done = False
         self.restarts = 0
         self._command = [sys.executable, "-m", "cli", *arguments]
         self._environment = dict(environment)
@@ -50,11 +61,17 @@ class RoleProcess:
 
     def tend(self) -> str | None:
         """Start it again if it died, with growing pauses; what to tell the operator, if anything happened."""
+        if self._is_done:
+            return None
         now = self._clock.monotonic()
         if self._process.is_running:
             if now - self._started_at > STEADY_SECONDS:
                 self._delay = RESTART_SECONDS_MIN
             return None
+        if self._once and (self._process.ended_well or self.restarts >= ONCE_RESTARTS_MAX):
+            self._is_done = True
+            how = "done" if self._process.ended_well else "given up until the next start"
+            return f"{how}. Last words: {self._last_line()}"
         if self._not_before == 0.0:
             self._not_before = now + self._delay
             return f"stopped; starting again in {self._delay:.1f} s. Last words: {self._last_line()}"

@@ -82,7 +82,7 @@ class Installation:
             (self._data_dir / "demo.json").unlink(missing_ok=True)
         self._postgres.start()
         report = migrate(self._postgres.url)
-        self._postgres.ensure_logins()
+        self._postgres.ensure_logins(with_demo=self._with_demo)
         self._say("database", f"PostgreSQL on {self._data_dir / 'postgres'}, schema {report.version:04d}")
         pager = demo.PAGER_PORT_OFFSET + self._settings.api_port if self._with_demo else None
         if pager is not None:
@@ -112,6 +112,8 @@ class Installation:
         arguments = ["--credentials", str(path), "--pager-port", str(pager_port)]
         self._add_role("demo", ["demo-life", *arguments], {})
         self._say("demo", f"accounts and devices in {path}")
+        month = {"ANHU_DATABASE_URL": self._postgres.demo_url}
+        self._add_role("demo-month", ["demo-month", "--data-dir", str(self._data_dir)], month, once=True)
         threading.Thread(target=self._follow_story, name="story", daemon=True).start()
 
     def _follow_story(self) -> None:
@@ -142,8 +144,8 @@ class Installation:
         database = {"ANHU_DATABASE_URL": self._postgres.role_url(role)}  # type: ignore[arg-type]  # ROLES are DbRoles
         return keep | database | dict(mine.get(role, {}))
 
-    def _add_role(self, name: str, arguments: list[str], environment: Mapping[str, str]) -> None:
-        role = RoleProcess(name, arguments, environment, self._data_dir, self._clock)
+    def _add_role(self, name: str, arguments: list[str], environment: Mapping[str, str], *, once: bool = False) -> None:
+        role = RoleProcess(name, arguments, environment, self._data_dir, self._clock, once=once)
         role.start()
         self._roles.append(role)
         self._say(name, f"pid {role.pid}, log {role.log_file}")

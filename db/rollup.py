@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.clock import Clock
+from core.clock import Clock, from_unix
 from db import feed
 from db.tenant import Transaction
 
@@ -49,3 +49,17 @@ def _refresh(tx: Transaction, device: NDArray[Any], metric: NDArray[Any], time: 
         device, metric = touched[0], touched[1]
         time = touched[2] * float(seconds) - offset
         tx.run(f"rollup.{query}", device_key=device.tolist(), metric=metric.tolist(), bucket=time.tolist())
+
+
+def rebuild(tx: Transaction, devices: list[int], start: float, end: float) -> None:
+    """Compute every bucket that touches [start, end), Unix seconds, of these devices from the readings.
+
+    For readings that did not come through the feed. Whole days are computed, so that no bucket is left half. On
+    TimescaleDB nothing is done: its aggregates see late rows by themselves.
+    """
+    if tx.one("maintenance.is_timescale")["yes"]:
+        return
+    first = (start + CHINA_OFFSET_SECONDS) // 86_400 * 86_400 - CHINA_OFFSET_SECONDS
+    last = -((end + CHINA_OFFSET_SECONDS) // -86_400) * 86_400 - CHINA_OFFSET_SECONDS
+    for query in ("rollup.rebuild_5m", "rollup.rebuild_1h", "rollup.rebuild_1d"):
+        tx.run(query, devices=devices, start=from_unix(first), end=from_unix(last))

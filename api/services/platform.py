@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any, Final
+from uuid import UUID
 
 import psycopg
 from pydantic import BaseModel
@@ -91,7 +92,7 @@ def follow_alerts(pool: Pool, clock: Clock) -> int:
     """Open an incident for each new emergency, and let incidents follow their alerts. Raises Unavailable."""
     with service_transaction(pool) as tx:
         since = clock.now() - timedelta(days=INCIDENT_DAYS)
-        opened = [_open(tx, clock, row) for row in tx.all("rescue.without_incident", since=since, limit=BATCH)]
+        opened = [open_incident(tx, clock, row) for row in tx.all("rescue.without_incident", since=since, limit=BATCH)]
         behind = tx.all("rescue.behind_alert", limit=BATCH)
         for one in behind:
             row = tx.one("records.for_platform", id=one["id"])
@@ -106,17 +107,23 @@ def follow_alerts(pool: Pool, clock: Clock) -> int:
     return len(opened) + len(behind)
 
 
-def _open(tx: Transaction, clock: Clock, alert: dict[str, Any]) -> None:
+def open_incident(tx: Transaction, clock: Clock, alert: dict[str, Any]) -> UUID:
+    """The incident of an emergency: a row with `id`, `institution_id`, `resident_id`, `type`, `severity`, `occurred_at`
+    and `place`. Raises Conflict where there is one.
+    """
     detail = {
         "alert_id": str(alert["id"]),
         "alert_type": alert["type"],
         "severity": alert["severity"],
         "occurred_at": alert["occurred_at"].isoformat(),
     }
-    row = {**dict.fromkeys(COLUMNS), "id": new_id(clock), "state": INCIDENT.machine.initial, "detail": detail}
+    row: dict[str, Any] = {**dict.fromkeys(COLUMNS), "id": new_id(clock), "detail": detail}
+    row["state"] = INCIDENT.machine.initial
     row |= {"resident_id": alert["resident_id"], "title": alert["place"][:200]}
     caller = platform_account(alert["institution_id"])
     records.write_new(Step(tx, clock, caller, INCIDENT.service, "create", row, Note(note=_FOLLOWED)), INCIDENT)
+    incident: UUID = row["id"]
+    return incident
 
 
 def _act(tx: Transaction, clock: Clock, kind: RecordKind, row: dict[str, Any], action: str, words: str) -> None:

@@ -124,6 +124,11 @@ class EmbeddedPostgres:
         """URL of a login that can become this role and nothing else; after `ensure_logins`."""
         return self._url(f"login_anhu_{role}", "anhu")
 
+    @property
+    def demo_url(self) -> str:
+        """URL of a login that can become every role that the demo's month is told in, one at a time."""
+        return self._url("login_anhu_demo", "anhu")
+
     def start(self) -> None:
         """Start, making the cluster at first; returns when it answers. Raises Misconfigured or Unavailable."""
         if self._process.is_running:
@@ -146,10 +151,12 @@ class EmbeddedPostgres:
         """Stop in fast mode: sessions are ended, a checkpoint is written; immediate mode after `timeout` seconds."""
         self._process.stop([(signal.SIGINT, timeout), (signal.SIGQUIT, 2.0)])
 
-    def ensure_logins(self) -> None:
-        """Make the logins of `role_url`; call after migrations, which make the roles."""
+    def ensure_logins(self, *, with_demo: bool = False) -> None:
+        """Make the logins of `role_url`, and that of `demo_url`; call after migrations, which make the roles."""
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(sql("embedded.ensure_logins"))
+            if with_demo:
+                connection.execute(sql("embedded.ensure_demo_login"))
 
     def _url(self, user: str, database: str) -> str:
         return f"postgresql://{user}@/{database}?host={quote(str(self.socket_dir), safe='')}"

@@ -46,6 +46,11 @@ class ServiceProcess:
     def is_running(self) -> bool:
         return self.pid is not None
 
+    @property
+    def ended_well(self) -> bool:
+        """Whether the child ended by itself, with exit code 0."""
+        return self._child is not None and self._child.poll() == 0
+
     def spawn(
         self,
         command: Sequence[str],

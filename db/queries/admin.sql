@@ -38,10 +38,10 @@ UPDATE users SET disabled_at = %(now)s, token_version = token_version + 1
 WHERE username = %(username)s AND disabled_at IS NULL
 
 -- name: insert_resident
-INSERT INTO residents (id, institution_id, name, sex, birth_date, building, floor, room, phone, care_level, conditions,
-                       medication, access_notes, created_at, updated_at)
-VALUES (%(id)s, %(institution)s, %(name)s, %(sex)s, %(birth_date)s, %(building)s, %(floor)s, %(room)s, %(phone)s,
-        %(care_level)s, %(conditions)s, %(medication)s, %(access_notes)s, %(now)s, %(now)s)
+INSERT INTO residents (id, institution_id, name, sex, birth_date, building, floor, room, address, phone, care_level,
+                       conditions, medication, access_notes, created_at, updated_at)
+VALUES (%(id)s, %(institution)s, %(name)s, %(sex)s, %(birth_date)s, %(building)s, %(floor)s, %(room)s, %(address)s,
+        %(phone)s, %(care_level)s, %(conditions)s, %(medication)s, %(access_notes)s, %(now)s, %(now)s)
 
 -- name: insert_contact
 INSERT INTO contacts (id, institution_id, resident_id, position, name, relation, phone, user_id, created_at)

@@ -21,3 +21,13 @@ BEGIN
         EXECUTE format('GRANT %I TO %I', role_name, login_name);
     END LOOP;
 END $$
+
+-- name: ensure_demo_login
+-- The demo's month is told by one login: what one story writes in several roles is committed together.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'login_anhu_demo') THEN
+        CREATE ROLE login_anhu_demo LOGIN NOINHERIT NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE;
+    END IF;
+    GRANT anhu_api, anhu_ingest, anhu_alerts, anhu_jobs, anhu_admin TO login_anhu_demo;
+END $$

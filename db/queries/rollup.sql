@@ -41,3 +41,31 @@ CROSS JOIN LATERAL (
 WHERE s.count > 0
 ON CONFLICT (device_key, metric, bucket)
 DO UPDATE SET count = excluded.count, sum = excluded.sum, min = excluded.min, max = excluded.max
+
+-- name: rebuild_5m
+-- Every bucket of some devices in an interval at once, for readings that came otherwise than through the feed.
+INSERT INTO rollup_5m (device_key, metric, bucket, count, sum, min, max)
+SELECT device_key, metric, date_bin('5 minutes', time, TIMESTAMPTZ '2000-01-01 16:00+00'), count(*), sum(value),
+       min(value), max(value)
+FROM readings WHERE device_key = ANY (%(devices)s::int[]) AND time >= %(start)s AND time < %(end)s
+GROUP BY 1, 2, 3
+ON CONFLICT (device_key, metric, bucket)
+DO UPDATE SET count = excluded.count, sum = excluded.sum, min = excluded.min, max = excluded.max
+
+-- name: rebuild_1h
+INSERT INTO rollup_1h (device_key, metric, bucket, count, sum, min, max)
+SELECT device_key, metric, date_bin('1 hour', bucket, TIMESTAMPTZ '2000-01-01 16:00+00'), sum(count)::bigint, sum(sum),
+       min(min), max(max)
+FROM rollup_5m WHERE device_key = ANY (%(devices)s::int[]) AND bucket >= %(start)s AND bucket < %(end)s
+GROUP BY 1, 2, 3
+ON CONFLICT (device_key, metric, bucket)
+DO UPDATE SET count = excluded.count, sum = excluded.sum, min = excluded.min, max = excluded.max
+
+-- name: rebuild_1d
+INSERT INTO rollup_1d (device_key, metric, bucket, count, sum, min, max)
+SELECT device_key, metric, date_bin('1 day', bucket, TIMESTAMPTZ '2000-01-01 16:00+00'), sum(count)::bigint, sum(sum),
+       min(min), max(max)
+FROM rollup_1h WHERE device_key = ANY (%(devices)s::int[]) AND bucket >= %(start)s AND bucket < %(end)s
+GROUP BY 1, 2, 3
+ON CONFLICT (device_key, metric, bucket)
+DO UPDATE SET count = excluded.count, sum = excluded.sum, min = excluded.min, max = excluded.max
