@@ -130,6 +130,7 @@ def learn(tx: Transaction, clock: Clock) -> int:
             request_id="",
             address="",
             success=True,
+            purpose="care",
         )
         changed += 1
     return changed

@@ -16,6 +16,8 @@ from core.vocabulary import CONSENT_SCOPES, Role
 from db.tenant import Transaction
 
 ALL_SCOPES: Final = frozenset(CONSENT_SCOPES)
+WHILE_RESTRICTED: Final = frozenset({"alerts"})
+"""What stays open of somebody who lives here and has had their data restricted: a call is answered all the same."""
 _NO_RESIDENT: Final = "there is no such resident"
 
 _SCOPE_OF_KIND: Final[dict[str, str | None]] = {
@@ -37,11 +39,13 @@ def is_staff(caller: Account) -> bool:
 def resident_scopes(tx: Transaction, caller: Account, resident: UUID) -> frozenset[str]:
     """The scopes of this resident that are open to the caller now. Raises NotFound where there is none."""
     if is_staff(caller):
-        tx.one("residents.exists", resident=resident)
-        return ALL_SCOPES
+        found = tx.one("residents.exists", resident=resident)
+        return WHILE_RESTRICTED if found["restricted"] else ALL_SCOPES
     scopes: frozenset[str] = frozenset()
     if caller.role is Role.FAMILY:
         scopes = frozenset(row["scope"] for row in tx.all("consents.scopes", resident=resident, user=caller.id))
+    if scopes and tx.first("rights.restricted", resident=resident):
+        scopes &= WHILE_RESTRICTED
     if not scopes:
         raise NotFound(_NO_RESIDENT)
     return scopes
@@ -59,6 +63,8 @@ def open_metrics(scopes: frozenset[str]) -> list[int]:
 
 
 def require_metric(metric: Metric, scopes: frozenset[str]) -> None:
-    """Raises Forbidden, naming the consent that is missing."""
+    """Raises Forbidden, naming the consent that is missing or that the data is restricted."""
     if not metric_open(metric, scopes):
-        raise Forbidden(f"there is no consent to see {_SCOPE_OF_KIND[metric.kind]} data of this resident")
+        raise Forbidden(
+            f"there is no consent to see {_SCOPE_OF_KIND[metric.kind]} data of this resident, or it is restricted"
+        )

@@ -14,6 +14,7 @@ from api.alerts.restraint import router as restraint_router
 from api.alerts.routes import router as alerts_router
 from api.audit.routes import router as audit_router
 from api.auth.accounts import Accounts
+from api.auth.otp_routes import router as otp_router
 from api.auth.routes import router as auth_router
 from api.auth.throttle import Throttle
 from api.auth.tokens import Tokens
@@ -37,6 +38,7 @@ from api.institution.prices import router as prices_router
 from api.institution.staff import router as staff_router
 from api.institution.subsidies import router as subsidies_router
 from api.institution.tasks import router as tasks_router
+from api.limits import RateLimit, WrongGuesses
 from api.middleware import Envelope, RequestMetrics
 from api.notices.routes import router as notices_router
 from api.pages import assets
@@ -48,6 +50,8 @@ from api.residents.limits import router as limits_router
 from api.residents.news2 import router as news2_router
 from api.residents.routes import router as residents_router
 from api.residents.vitals import router as vitals_router
+from api.retention.routes import router as retention_router
+from api.rights.routes import router as rights_router
 from api.rota.routes import router as rota_router
 from api.services import registry
 from api.services.routes import router as services_router
@@ -63,11 +67,13 @@ from db.pool import Pool, make_pool
 ROUTERS = (
     auth_router,
     board_router,
+    otp_router,
     residents_router,
     fences_router,
     family_router,
     today_router,
     reach_router,
+    rights_router,
     limits_router,
     news2_router,
     vitals_router,
@@ -102,6 +108,7 @@ ROUTERS = (
     fhir_router,
     users_router,
     audit_router,
+    retention_router,
     system_router,
     # Last: what is left below /family and /inspector answers with a page.
     family_pages_router,
@@ -109,6 +116,8 @@ ROUTERS = (
 )
 POOL_SIZE_MAX = 20
 POOL_WAIT_SECONDS = 5.0
+LINK_MISSES_MAX = 30
+LINK_WINDOW_SECONDS = 300.0
 
 
 def create_app(settings: Settings, clock: Clock, pool: Pool | None = None) -> FastAPI:
@@ -152,12 +161,15 @@ def create_app(settings: Settings, clock: Clock, pool: Pool | None = None) -> Fa
         tokens=tokens,
         accounts=Accounts(pool, clock),
         throttle=Throttle(clock),
+        callers=RateLimit(clock, settings.rate_caller_per_minute),
+        link_guesses=WrongGuesses(clock, misses_max=LINK_MISSES_MAX, window_seconds=LINK_WINDOW_SECONDS),
     )
     errors.install(app)
     assets.mount(app, "/family", "/inspector")
     for router in ROUTERS:
         app.include_router(router)
-    app.add_middleware(Envelope, clock=clock, metrics=metrics)
+    addresses = RateLimit(clock, settings.rate_address_per_minute)
+    app.add_middleware(Envelope, clock=clock, metrics=metrics, addresses=addresses)
     openapi.install(app)
     reference.install(app)
     return app

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from fastapi.security import OAuth2PasswordBearer
 from starlette.concurrency import run_in_threadpool
 
 from api.auth.accounts import Account
-from api.errors import Unauthenticated
+from api.errors import OtpEnrolmentRequired, PasswordChangeRequired, TooManyRequests, Unauthenticated
+from api.limits import is_limited
 from api.state import State
 from core.clock import Clock
-from core.errors import Forbidden
-from core.vocabulary import Role
+from core.errors import BadInput, Forbidden
+from core.settings import Settings
+from core.vocabulary import PURPOSES_OF_ROLE, Role
 from db.pool import Connection, Pool
 from db.tenant import Transaction, tenant_transaction
 
@@ -36,8 +38,11 @@ _bearer = OAuth2PasswordBearer(
 )
 
 
-async def current_caller(state: State, token: Annotated[str | None, Depends(_bearer)]) -> Account:
-    """Who is calling. Raises Unauthenticated for a missing, foreign, expired or outdated token."""
+async def current_caller(request: Request, state: State, token: Annotated[str | None, Depends(_bearer)]) -> Account:
+    """Who is calling.
+
+    Raises Unauthenticated for a missing, foreign, expired or outdated token, TooManyRequests for one too often here.
+    """
     if not token:
         raise Unauthenticated("no token was sent")
     claims = state.tokens.read(token)
@@ -46,6 +51,10 @@ async def current_caller(state: State, token: Annotated[str | None, Depends(_bea
         account = await run_in_threadpool(state.accounts.load, claims.user_id)
     if account is None or account.disabled or account.token_version != claims.version:
         raise Unauthenticated("the token is no longer valid")
+    wait = state.callers.take(str(account.id)) if is_limited(request.url.path) else 0
+    if wait:
+        state.metrics.limited.labels("caller").inc()
+        raise TooManyRequests("too many requests of this account", retry_after_seconds=wait)
     return account
 
 
@@ -59,16 +68,17 @@ class RequestTransaction(Transaction):
     could stop each other: so both are held together only while the endpoint runs.
     """
 
-    def __init__(self, pool: Pool, tenant: UUID | None) -> None:
+    def __init__(self, pool: Pool, tenant: UUID | None, actor: UUID) -> None:
         self._pool = pool
         self._tenant = tenant
+        self._actor = actor
         self._stack = ExitStack()
         self._opened: Transaction | None = None
 
     @property
     def connection(self) -> Connection:  # type: ignore[override]  # the base sets it at once, here it comes late
         if self._opened is None:
-            self._opened = self._stack.enter_context(tenant_transaction(self._pool, self._tenant))
+            self._opened = self._stack.enter_context(tenant_transaction(self._pool, self._tenant, self._actor))
         return self._opened.connection
 
     def __enter__(self) -> RequestTransaction:
@@ -79,7 +89,7 @@ class RequestTransaction(Transaction):
 
 
 def _request_transaction(state: State, caller: Caller) -> Iterator[Transaction]:
-    with RequestTransaction(state.pool, caller.institution_id) as transaction:
+    with RequestTransaction(state.pool, caller.institution_id, caller.id) as transaction:
         yield transaction
 
 
@@ -95,7 +105,10 @@ def client_address(request: Request) -> str:
 class AuditTrail:
     """Writes audit rows into the request's own transaction: what was done and its record stand or fall together."""
 
-    def __init__(self, tx: Transaction, caller: Account, clock: Clock, request_id: str, address: str) -> None:
+    def __init__(
+        self, tx: Transaction, caller: Account, clock: Clock, request_id: str, address: str, purpose: str
+    ) -> None:
+        self._purpose = purpose
         self._tx = tx
         self._caller = caller
         self._clock = clock
@@ -118,27 +131,56 @@ class AuditTrail:
             request_id=self._request_id,
             address=self._address,
             success=True,
+            purpose=self._purpose,
         )
 
 
-def _audit(state: State, caller: Caller, tx: Tx, request: Request) -> AuditTrail:
-    return AuditTrail(tx, caller, state.clock, request.state.request_id, client_address(request))
+Purpose = Annotated[
+    Literal["care", "emergency", "management", "family", "service", "supervision", "rights", "technical"] | None,
+    Header(
+        alias="X-Purpose", description="用途，记入审计日志 · what the data is used for, if not what the role is for"
+    ),
+]
+
+
+def _audit(state: State, caller: Caller, tx: Tx, request: Request, purpose: Purpose = None) -> AuditTrail:
+    possible = PURPOSES_OF_ROLE[caller.role]
+    if purpose is not None and purpose not in possible:
+        raise BadInput(f"the purpose {purpose} is not one of the role {caller.role.value}: {', '.join(possible)}")
+    return AuditTrail(
+        tx, caller, state.clock, request.state.request_id, client_address(request), purpose or possible[0]
+    )
 
 
 Audit = Annotated[AuditTrail, Depends(_audit, scope="function")]
 
 
 class RoleRule:
-    """Lets through callers with one of the roles. Raises Forbidden for others, Unauthenticated for nobody."""
+    """Lets through callers with one of the roles. Raises Forbidden for others, Unauthenticated for nobody.
 
-    def __init__(self, *roles: Role) -> None:
+    An account that owes a new password or a second factor gets no further than the routes that settle it.
+    """
+
+    def __init__(self, *roles: Role, settles: bool = False) -> None:
         if not roles:
             raise ValueError("a rule names at least one role")
         self.roles = frozenset(roles)
+        self.settles = settles
 
-    async def __call__(self, caller: Caller) -> None:
+    async def __call__(self, caller: Caller, state: State) -> None:
         if caller.role not in self.roles:
             raise Forbidden(f"this is not for the role {caller.role.value}")
+        if self.settles:
+            return
+        if caller.must_change_password:
+            raise PasswordChangeRequired
+        if owes_factor(caller, state.settings):
+            raise OtpEnrolmentRequired
+
+
+def owes_factor(caller: Account, settings: Settings) -> bool:
+    """Whether a second factor is demanded of this account and it has none."""
+    return not caller.has_otp and (caller.otp_demanded or caller.role in settings.otp_required_role_set)
 
 
 async def open_to_all() -> None:
@@ -148,6 +190,9 @@ async def open_to_all() -> None:
 PUBLIC: Final = Depends(open_to_all)
 
 
-def require(*roles: Role) -> Any:
-    """The rule of a route: a token of an account with one of these roles."""
-    return Depends(RoleRule(*roles))
+def require(*roles: Role, settles: bool = False) -> Any:
+    """The rule of a route: a token of an account with one of these roles.
+
+    settles: open also to an account that must first set its own password or a second factor.
+    """
+    return Depends(RoleRule(*roles, settles=settles))

@@ -30,6 +30,18 @@ class Unauthenticated(errors.AnhuError):
     """Sign in first: no token, or one that is not valid."""
 
 
+class OtpRequired(Unauthenticated):
+    """The password was right; a one-time code is needed too."""
+
+
+class PasswordChangeRequired(errors.Forbidden):
+    """Set a password of your own first: POST /me/password."""
+
+
+class OtpEnrolmentRequired(errors.Forbidden):
+    """A second factor is demanded of this account; set one up first: POST /me/otp."""
+
+
 class TooManyRequests(errors.AnhuError):
     """Too many attempts; wait a little."""
 
@@ -80,6 +92,9 @@ class Kind:
 
 BAD_REQUEST = Kind(400, "bad-request", "Bad request", "请求无效")
 UNAUTHENTICATED = Kind(401, "unauthenticated", "Sign in first", "请先登录")
+OTP_REQUIRED = Kind(401, "otp-required", "A one-time code is needed", "请输入动态验证码")
+PASSWORD_CHANGE = Kind(403, "password-change-required", "Set a password of your own first", "请先修改密码")
+OTP_ENROLMENT = Kind(403, "otp-enrolment-required", "Set up a second factor first", "请先设置动态验证码")
 FORBIDDEN = Kind(403, "forbidden", "Not allowed", "没有权限")
 NOT_FOUND = Kind(404, "not-found", "Not found", "未找到")
 METHOD = Kind(405, "method-not-allowed", "Method not allowed", "不支持的请求方法")
@@ -96,15 +111,18 @@ UNAVAILABLE = Kind(503, "unavailable", "Not available at the moment", "服务暂
 KINDS: dict[str, Kind] = {
     kind.word: kind
     for kind in (
-        BAD_REQUEST, UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, METHOD, CONFLICT, BAD_TRANSITION, PRECONDITION, TOO_LARGE,
-        INVALID, TOO_MANY, INTERNAL, MISCONFIGURED, UNAVAILABLE,
+        BAD_REQUEST, UNAUTHENTICATED, OTP_REQUIRED, FORBIDDEN, PASSWORD_CHANGE, OTP_ENROLMENT, NOT_FOUND, METHOD,
+        CONFLICT, BAD_TRANSITION, PRECONDITION, TOO_LARGE, INVALID, TOO_MANY, INTERNAL, MISCONFIGURED, UNAVAILABLE,
     )
 }  # fmt: skip
 _BY_STATUS = {kind.status: kind for kind in reversed(KINDS.values())}
 
 # The most specific class first.
 _MAPPING: tuple[tuple[type[Exception], Kind], ...] = (
+    (OtpRequired, OTP_REQUIRED),
     (Unauthenticated, UNAUTHENTICATED),
+    (PasswordChangeRequired, PASSWORD_CHANGE),
+    (OtpEnrolmentRequired, OTP_ENROLMENT),
     (TooManyRequests, TOO_MANY),
     (PreconditionFailed, PRECONDITION),
     (errors.BadTransition, BAD_TRANSITION),

@@ -14,7 +14,8 @@ from prometheus_client.process_collector import ProcessCollector
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import TOO_LARGE, problem, render
+from api.errors import TOO_LARGE, TOO_MANY, problem, render
+from api.limits import RateLimit, is_limited, network_of
 from core.clock import Clock
 from core.limits import REQUEST_BYTES_MAX, ROLE_SILENT_SECONDS
 from core.logging import get
@@ -55,7 +56,7 @@ class RequestMetrics:
             buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
             registry=self.registry,
         )
-
+        self.limited = Counter("anhu_api_limited", "Requests refused as too many.", ("by",), registry=self.registry)
         self.role_age = Gauge(
             "anhu_role_age_seconds", "Age of a role's last sign of life.", ("role",), registry=self.registry
         )
@@ -80,10 +81,11 @@ class RequestMetrics:
 class Envelope:
     """The outermost layer; also the last net under exceptions that nothing else rendered."""
 
-    def __init__(self, app: ASGIApp, *, clock: Clock, metrics: RequestMetrics) -> None:
+    def __init__(self, app: ASGIApp, *, clock: Clock, metrics: RequestMetrics, addresses: RateLimit) -> None:
         self.app = app
         self.clock = clock
         self.metrics = metrics
+        self.addresses = addresses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -104,7 +106,12 @@ class Envelope:
             await send(message)
 
         try:
-            if _declared_bytes(headers) > REQUEST_BYTES_MAX:
+            wait = self._wait_seconds(scope)
+            if wait:
+                self.metrics.limited.labels("address").inc()
+                told = problem(TOO_MANY, "too many requests from this address", headers={"Retry-After": str(wait)})
+                await told(scope, receive, send_out)
+            elif _declared_bytes(headers) > REQUEST_BYTES_MAX:
                 await problem(TOO_LARGE, _bound_told())(scope, receive, send_out)
             else:
                 await self.app(scope, _bounded(receive), send_out)
@@ -124,6 +131,11 @@ class Envelope:
                 address=(scope.get("client") or ("",))[0],
             )
             structlog.contextvars.unbind_contextvars("request_id")
+
+    def _wait_seconds(self, scope: Scope) -> int:
+        if not is_limited(scope["path"]):
+            return 0
+        return self.addresses.take(network_of((scope.get("client") or ("",))[0]))
 
 
 def route_template(scope: Scope) -> str:

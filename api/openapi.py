@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as package_version
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 
+from api.deps import RoleRule, open_to_all
 from api.errors import PROBLEM_MEDIA, Problem
+from api.limits import is_limited
 
 DESCRIPTION: Final = (
     "从设备到赶来的人：设备、读数、报警和十一项智慧养老服务的接口。\n\n"
@@ -31,6 +34,7 @@ TAGS: Final = [
     {"name": "supervision", "description": "监管指标 · Indicators for the regulator"},
     {"name": "fhir", "description": "健康数据交换 · FHIR R4, read only"},
     {"name": "users", "description": "账号 · Accounts"},
+    {"name": "rights", "description": "个人信息权利 · Rights of the person"},
     {"name": "audit", "description": "审计日志 · Who read or wrote what"},
     {"name": "system", "description": "运行状态 · Health of the platform"},
 ]
@@ -76,10 +80,36 @@ def install(app: FastAPI) -> None:
                 separate_input_output_schemas=app.separate_input_output_schemas,
             )
             _add_problems(schema)
+            _add_roles(schema, app)
             app.openapi_schema = schema
         return app.openapi_schema
 
     app.openapi = describe  # type: ignore[method-assign]  # the way FastAPI names
+
+
+def _add_roles(schema: dict[str, Any], app: FastAPI) -> None:
+    """`x-roles`: who may call an operation, from the rule that lets them; empty where no token is needed.
+
+    Raises ValueError for an operation without a rule: an API with one is not described, and so not released.
+    """
+    for route in iter_route_contexts(app.routes):
+        operations = schema["paths"].get(route.path) if route.path else None
+        dependant = getattr(route, "dependant", None)
+        if operations is None or dependant is None:
+            continue
+        calls = list(_calls(dependant))
+        rules = [call.roles for call in calls if isinstance(call, RoleRule)]
+        if len(rules) + calls.count(open_to_all) != 1:
+            raise ValueError(f"{route.path} must have exactly one rule")
+        for method in route.methods or ():
+            if method.lower() in operations:
+                operations[method.lower()]["x-roles"] = sorted(rules[0]) if rules else []
+
+
+def _calls(dependant: Any) -> Iterator[Any]:
+    for one in dependant.dependencies:
+        yield one.call
+        yield from _calls(one)
 
 
 def _add_problems(schema: dict[str, Any]) -> None:
@@ -98,11 +128,11 @@ def _add_problems(schema: dict[str, Any]) -> None:
 
 
 def _possible(path: str, method: str, operation: dict[str, Any]) -> list[str]:
-    found = ["503"]
+    found = ["503", *(["429"] if is_limited(path) else [])]
     if operation.get("security"):
         found += ["401", "403"]
     if "/auth/" in path or path.endswith("/me/password"):
-        found += ["401", "429"]
+        found.append("401")
     names = {one["name"] for one in operation.get("parameters", ())}
     if "{" in path or method in ("post", "delete") or names & {"subject", "resident"}:
         found.append("404")

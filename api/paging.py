@@ -50,7 +50,7 @@ def decode_cursor(cursor: str | None, *types: Callable[[Any], Any]) -> list[Any]
     try:
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         return [make(value) for make, value in zip(types, list(values), strict=True)]
-    except (ValueError, TypeError, AttributeError, binascii.Error, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, binascii.Error, RecursionError) as error:
         raise BadInput("the cursor is not one that this list gave out") from error
 
 

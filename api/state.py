@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from api.auth.accounts import Accounts
 from api.auth.throttle import Throttle
 from api.auth.tokens import Tokens
+from api.limits import RateLimit, WrongGuesses
 from api.middleware import RequestMetrics
 from core.clock import Clock
 from core.settings import Settings
@@ -27,6 +28,8 @@ class AppState:
     tokens: Tokens
     accounts: Accounts
     throttle: Throttle
+    callers: RateLimit
+    link_guesses: WrongGuesses
 
 
 def app_state(request: Request) -> AppState:

@@ -91,6 +91,7 @@ def _add_tools() -> None:
         app.command()(importlib.import_module("simulators.__main__").simulate)
     for name, module in (
         ("admin", "cli.admin"),
+        ("audit", "cli.audit"),
         ("devices", "cli.devices"),
         ("evaluate", "cli.evaluate"),
         ("bench", "bench.commands"),

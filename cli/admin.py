@@ -119,6 +119,16 @@ def reset_password(username: str, data_dir: DataDir = None) -> None:
     console.print(f"user {username.lower()}  password {password}", highlight=False)
 
 
+@users.command("reset-otp")
+def reset_otp(username: str, data_dir: DataDir = None) -> None:
+    """Remove the second factor of an account that has lost phone and recovery codes."""
+    with _admin(data_dir) as (tx, clock):
+        if not tx.run("otp.drop_by_username", username=username.lower()):
+            raise provision.NotFound(f"there is no account {username} with a second factor")
+        provision.note(tx, clock, None, "reset-otp", "user", username)
+    console.print(f"user {username.lower()}: no second factor any more")
+
+
 @users.command("disable")
 def disable_user(username: str, data_dir: DataDir = None) -> None:
     """Lock an account; ends its sessions."""

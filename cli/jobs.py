@@ -12,13 +12,14 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from prometheus_client import Counter, Gauge, start_http_server
 
 from api.institution.expiry import warn_of_expiry
+from api.rights import erase
 from api.services import platform
 from api.supervision.months import keep_month
 from core import logging
 from core.clock import Clock, SystemClock
 from core.errors import Unavailable
 from core.settings import Settings, load_settings
-from db import maintenance
+from db import maintenance, retention
 from db.pool import Pool, make_pool
 from db.tenant import service_transaction
 from devices import commands
@@ -32,6 +33,8 @@ OVERDUE_SECONDS = 60
 FOLLOW_SECONDS = 5
 SUPERVISION_HOURS = 6
 EXPIRY_HOURS = 6
+SEAL_SECONDS = 20
+ERASE_SECONDS = 30
 PARTITION_HOURS = 1
 CHUNK_HOURS = 1
 
@@ -62,12 +65,14 @@ def run_jobs(settings: Settings, clock: Clock, stop: threading.Event) -> None:
     every("partitions", lambda: maintenance.make_partitions(pool, clock), hours=PARTITION_HOURS)
     every("rollup", lambda: maintenance.roll_up(pool, clock), seconds=ROLL_UP_SECONDS)
     every("chunks", lambda: _keep_chunks_in_memory(pool, clock, settings), hours=CHUNK_HOURS)
-    every("retention", lambda: maintenance.apply_retention(pool, clock, settings), minutes=10)
+    every("retention", lambda: retention.apply_retention(pool, clock, settings), minutes=10)
     every("commands", lambda: _expire_commands(pool, clock), seconds=EXPIRE_SECONDS)
     every("overdue records", lambda: platform.act_on_past_due(pool, clock), seconds=OVERDUE_SECONDS)
     every("records of those who left", lambda: platform.end_with_residents(pool, clock), seconds=OVERDUE_SECONDS)
     every("expiry warnings", lambda: warn_of_expiry(pool, clock), hours=EXPIRY_HOURS)
     every("incidents", lambda: platform.follow_alerts(pool, clock), seconds=FOLLOW_SECONDS)
+    every("erasures", lambda: erase.erase_due(pool, clock), seconds=ERASE_SECONDS)
+    every("audit seals", lambda: maintenance.seal_audit(pool, clock), seconds=SEAL_SECONDS)
     every("supervision", lambda: keep_month(pool, clock), hours=SUPERVISION_HOURS)
     every("heartbeat", lambda: _beat(pool, clock), seconds=HEARTBEAT_SECONDS)
     scheduler.start()

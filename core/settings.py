@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from core.errors import Misconfigured
+from core.vocabulary import Role
 
 PREFIX = "ANHU_"
 
@@ -86,6 +87,13 @@ class Settings(BaseSettings):
     """Device passwords are derived from this and each device's salt; changing it changes them all."""
     access_token_seconds: int = Field(default=900, ge=60, le=86_400)
     refresh_token_seconds: int = Field(default=14 * 86_400, ge=3600)
+    rate_caller_per_minute: int = Field(default=12_000, ge=0)
+    rate_address_per_minute: int = Field(default=30_000, ge=0)
+    """Requests of one account, and of one address (a house has one), in each api process; 0 switches it off."""
+    password_chars_min: int = Field(default=12, ge=8, le=64)
+    """Of passwords that people choose from now on (NIST SP 800-63B: length before rules)."""
+    otp_required_roles: str = Field(default="", pattern=r"^[a-z, ]*$")
+    """Roles that must bring a second factor everywhere, divided by commas; institutions may demand more."""
 
     notify_workers: int = Field(default=4, ge=1, le=64)
     notify_timeout_seconds: float = Field(default=10.0, gt=0, le=60)
@@ -111,6 +119,11 @@ class Settings(BaseSettings):
     motion_retention_days: int = Field(default=30, ge=1)
     audit_retention_days: int = Field(default=3 * 365, ge=180)
     rejection_retention_days: int = Field(default=90, ge=7)
+    page_retention_days: int = Field(default=400, ge=30)
+    suppression_retention_days: int = Field(default=400, ge=30)
+    notice_retention_days: int = Field(default=400, ge=30)
+    resident_record_retention_days: int = Field(default=5 * 365, ge=0)
+    """How long after somebody has left the law asks to keep the record of care; check what holds where you are."""
     chunk_hours: Literal[1, 2, 3, 4, 6, 8, 12, 24] = 24
     """Length of a chunk of readings on TimescaleDB: the newest should fit in a quarter of the server's memory."""
 
@@ -121,6 +134,18 @@ class Settings(BaseSettings):
     """When the shifts begin, wall time in `timezone`; what figures by shift are counted by."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     log_json: bool = True
+
+    @property
+    def otp_required_role_set(self) -> frozenset[Role]:
+        """The roles that `otp_required_roles` names."""
+        return frozenset(Role(word.strip()) for word in self.otp_required_roles.split(",") if word.strip())
+
+    @model_validator(mode="after")
+    def _check_roles(self) -> Settings:
+        unknown = {word.strip() for word in self.otp_required_roles.split(",")} - {"", *Role}
+        if unknown:
+            raise ValueError(f"otp_required_roles: there is no role {', '.join(sorted(unknown))}")
+        return self
 
     @model_validator(mode="after")
     def _check_shifts(self) -> Settings:

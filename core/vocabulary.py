@@ -192,6 +192,28 @@ OUTCOME_NAMES: dict[Outcome, Names] = {
     Outcome.OTHER: Names("其他", "Other"),
 }
 
+PURPOSES: dict[str, Names] = {
+    "care": Names("日常照护", "Everyday care"),
+    "emergency": Names("紧急救助", "An emergency"),
+    "management": Names("机构管理", "Running the institution"),
+    "family": Names("家属知情", "Family being informed"),
+    "service": Names("服务履约", "Fulfilling a service"),
+    "supervision": Names("监督检查", "Supervision"),
+    "rights": Names("个人权利请求", "A request of the person concerned"),
+    "technical": Names("系统运维", "Operating the platform"),
+}
+"""What personal data is used for; stands with every reading of it."""
+
+PURPOSES_OF_ROLE: dict[Role, tuple[str, ...]] = {
+    Role.ADMIN: ("management", "care", "emergency", "supervision", "rights"),
+    Role.CAREGIVER: ("care", "emergency", "management", "rights"),
+    Role.FAMILY: ("family", "emergency", "rights"),
+    Role.PROVIDER: ("service", "emergency"),
+    Role.REGULATOR: ("supervision",),
+    Role.PLATFORM: ("technical", "supervision"),
+}
+"""The purposes that somebody may name; the first stands where none is named."""
+
 CONSENT_SCOPES: dict[str, Names] = {
     "alerts": Names("报警信息", "Alerts"),
     "health": Names("健康数据", "Health data"),

@@ -1,4 +1,4 @@
-"""Upkeep: retention ages enter; partitions ahead are made, what is past its age is dropped, a report leaves."""
+"""Upkeep: a pool and a clock enter; partitions ahead are made, rollups follow, the audit log is sealed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from db.tenant import Transaction, service_transaction
 
 PARTITION_DAYS_BEHIND = 8
 PARTITION_DAYS_AHEAD = 7
-FEED_KEPT = timedelta(hours=1)
-CLOCK_FAULTS_KEPT = timedelta(days=8)
-TRANSITIONS_KEPT = timedelta(days=8)
-HEARTBEATS_KEPT = timedelta(days=1)
+SEAL_ROWS_MAX = 5_000
+SEAL_SETTLED = timedelta(hours=1)
+"""No transaction is open for so long: below a number sealed then, nothing can still be committed."""
 
 CHUNK_HOURS = (24, 12, 8, 6, 4, 3, 2, 1)
 
@@ -79,38 +78,15 @@ def roll_up(pool: Pool, clock: Clock) -> int:
         total += taken
 
 
-def apply_retention(pool: Pool, clock: Clock, settings: Settings) -> list[str]:
-    """Let go of what is past its age; what went, in words. Each class of data has its own transaction."""
-    now = clock.now()
-    report: list[str] = []
-    ages = {
-        "readings": settings.raw_retention_days,
-        "motion_windows": settings.motion_retention_days,
-        "rollup_5m": settings.rollup_5m_retention_days,
-        "rollup_1h": settings.rollup_1h_retention_days,
-        "rollup_1d": settings.rollup_1d_retention_days,
-    }
-    for series, days in ages.items():
+def seal_audit(pool: Pool, clock: Clock) -> int:
+    """Seal the rows of the audit log that were committed since the last time; how many."""
+    total = 0
+    while True:
         with service_transaction(pool) as tx:
-            if _mine(tx, f"retention {series}"):
-                dropped = tx.all(
-                    "maintenance.drop_series_before", series=series, day=(now - timedelta(days=days)).date()
-                )
-                report += [row["dropped"] for row in dropped]
-    singles = {
-        "maintenance.drop_rejections": timedelta(days=settings.rejection_retention_days),
-        "maintenance.drop_clock_faults": CLOCK_FAULTS_KEPT,
-        "maintenance.drop_transitions": TRANSITIONS_KEPT,
-        "maintenance.drop_refresh_tokens": timedelta(days=1),
-        "maintenance.drop_audit": timedelta(days=settings.audit_retention_days),
-        "maintenance.drop_heartbeats": HEARTBEATS_KEPT,
-        "feed.drop_consumed": FEED_KEPT,
-    }
-    for query, age in singles.items():
-        with service_transaction(pool) as tx:
-            if gone := tx.run(query, before=now - age):
-                report.append(f"{gone} by {query}")
-    return report
+            rows: int = tx.one("audit.seal", now=clock.now(), rows_max=SEAL_ROWS_MAX, settled=SEAL_SETTLED)["rows"]
+        total += rows
+        if rows < SEAL_ROWS_MAX:
+            return total
 
 
 def _mine(tx: Transaction, job: str) -> bool:

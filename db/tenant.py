@@ -20,6 +20,8 @@ from core.errors import NotFound, Unavailable
 from db.pool import Connection, Pool
 from db.queries import sql
 
+STREAM_ROWS = 2_000
+
 
 class Transaction:
     """An open transaction; every method takes the name of a query and its parameters as keywords."""
@@ -30,6 +32,13 @@ class Transaction:
     def all(self, query: str, **parameters: Any) -> list[DictRow]:
         """Every row."""
         return self.connection.execute(sql(query), _adapt(parameters)).fetchall()
+
+    def stream(self, query: str, **parameters: Any) -> Iterator[DictRow]:
+        """Every row, one after another, some thousands in memory at a time."""
+        with self.connection.cursor(name="stream") as cursor:
+            cursor.itersize = STREAM_ROWS
+            cursor.execute(sql(query), _adapt(parameters))
+            yield from cursor
 
     def first(self, query: str, **parameters: Any) -> DictRow | None:
         """The first row, or None."""
@@ -63,14 +72,23 @@ def _is_json(value: Any) -> bool:
 
 
 @contextmanager
-def tenant_transaction(pool: Pool, institution_id: UUID | None) -> Iterator[Transaction]:
+def tenant_transaction(pool: Pool, institution_id: UUID | None, actor: UUID | None = None) -> Iterator[Transaction]:
     """A transaction that sees one institution's rows; with None, rows of no institution at all.
 
-    Raises Unavailable when the database is away.
+    actor: the account that acts, for the history of what it changes. Raises Unavailable when the database is away.
     """
     with _transaction(pool) as transaction:
-        transaction.run("tenant.enter", tenant=str(institution_id) if institution_id else "")
+        transaction.run(
+            "tenant.enter",
+            tenant=str(institution_id) if institution_id else "",
+            actor=str(actor) if actor else "",
+        )
         yield transaction
+
+
+def open_rights_desk(transaction: Transaction) -> None:
+    """Show restricted persons to the rest of this tenant transaction; for the routes that answer their requests."""
+    transaction.run("tenant.open_rights_desk")
 
 
 @contextmanager

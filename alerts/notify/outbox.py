@@ -222,6 +222,7 @@ class Outbox:
             request_id="",
             address="",
             success=True,
+            purpose="emergency",
         )
 
     def follow_unseen(self) -> int:

@@ -29,6 +29,10 @@ class Account:
     name: str
     token_version: int
     disabled: bool
+    must_change_password: bool = False
+    has_otp: bool = False
+    otp_demanded: bool = False
+    """By the institution; the settings may demand it of a role everywhere."""
 
     @property
     def tenant(self) -> UUID:
@@ -64,6 +68,11 @@ class Accounts:
                 self._cache.clear()
             self._cache[user_id] = (self._clock.monotonic() + CACHE_SECONDS, account)
         return account
+
+    def forget_all(self) -> None:
+        """Read everybody anew next time: what is demanded of accounts was changed here."""
+        with self._lock:
+            self._cache.clear()
 
     def forget(self, user_id: UUID) -> None:
         """Read it anew next time, since it was changed here."""

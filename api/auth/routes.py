@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Form, Request
 from fastapi.security import OAuth2PasswordRequestForm
 
 from api.auth import service
 from api.auth.passwords import hash_password, verify_password
+from api.auth.policy import check_password
 from api.auth.schemas import Institution, Me, PasswordChange, RefreshRequest, TokenPair
 from api.auth.tokens import RefreshToken
-from api.deps import API, EVERYONE, PUBLIC, Audit, Caller, Tx, client_address, require
+from api.deps import API, EVERYONE, PUBLIC, Audit, Caller, Tx, client_address, owes_factor, require
 from api.schemas import Names
 from api.state import State
 from core.errors import BadInput
@@ -32,15 +33,27 @@ _CREDENTIAL_CHARS_MAX = 1024
 
 
 @router.post("/auth/token", summary="登录 · Sign in", dependencies=[PUBLIC])
-def sign_in(form: Annotated[OAuth2PasswordRequestForm, Depends()], state: State, request: Request) -> TokenPair:
-    """Username and password (OAuth2 password form) give an access and a refresh token."""
-    for text in (form.username, form.password):
+def sign_in(
+    form: Annotated[OAuth2PasswordRequestForm, Depends()],
+    state: State,
+    request: Request,
+    otp: Annotated[
+        str, Form(max_length=64, description="动态验证码或恢复码 · one-time code or a recovery code", examples=[""])
+    ] = "",
+) -> TokenPair:
+    """Username and password (OAuth2 password form) give an access and a refresh token.
+
+    An account with a second factor sends the six digits, or one of its recovery codes, as `otp`; without it the answer
+    is a 401 of the type `otp-required`. No code is taken twice.
+    """
+    for text in (form.username, form.password, otp):
         if len(text) > _CREDENTIAL_CHARS_MAX or "\0" in text:
             raise BadInput("the username or the password is not of a possible form")
     return service.sign_in(
         state,
         username=form.username,
         password=form.password,
+        code=otp.strip(),
         request_id=request.state.request_id,
         address=client_address(request),
     )
@@ -63,8 +76,8 @@ def sign_out(body: RefreshRequest, state: State) -> None:
     service.sign_out(state, RefreshToken.parse(body.refresh_token))
 
 
-@router.get("/me", summary="当前用户 · Who am I", dependencies=[require(*EVERYONE)])
-def me(caller: Caller) -> Me:
+@router.get("/me", summary="当前用户 · Who am I", dependencies=[require(*EVERYONE, settles=True)])
+def me(caller: Caller, state: State) -> Me:
     """The account behind the token."""
     institution = Institution(id=caller.institution_id, site=caller.site or "") if caller.institution_id else None
     return Me(
@@ -74,11 +87,19 @@ def me(caller: Caller) -> Me:
         role=caller.role,
         role_name=ROLE_NAMES[caller.role],
         institution=institution,
+        owes=[
+            *(["password"] if caller.must_change_password else []),
+            *(["otp"] if owes_factor(caller, state.settings) else []),
+        ],
+        has_otp=caller.has_otp,
     )
 
 
 @router.post(
-    "/me/password", summary="修改密码 · Change my password", status_code=204, dependencies=[require(*EVERYONE)]
+    "/me/password",
+    summary="修改密码 · Change my password",
+    status_code=204,
+    dependencies=[require(*EVERYONE, settles=True)],
 )
 def change_password(body: PasswordChange, caller: Caller, tx: Tx, state: State, audit: Audit, request: Request) -> None:
     """Needs the present password; afterwards every token given out before is worth nothing."""
@@ -88,16 +109,13 @@ def change_password(body: PasswordChange, caller: Caller, tx: Tx, state: State, 
     if not verify_password(body.current.get_secret_value(), row["password_hash"]):
         state.throttle.failed(caller.username, address)
         raise BadInput("the present password is not right")
-    tx.one(
-        "users.update",
-        id=caller.id,
-        name=None,
-        phone=None,
-        on_duty=None,
-        disabled=None,
-        hash=hash_password(body.new.get_secret_value()),
-        now=state.clock.now(),
+    new = body.new.get_secret_value()
+    if new == body.current.get_secret_value():
+        raise BadInput("the new password is the present one")
+    check_password(
+        new, chars_min=state.settings.password_chars_min, own=(caller.username, caller.name, caller.site or "")
     )
+    tx.run("users.set_own_password", id=caller.id, hash=hash_password(new), now=state.clock.now())
     tx.run("auth.revoke_user", user=caller.id, now=state.clock.now())
     audit.record("change_password", "user", caller.id)
     state.accounts.forget(caller.id)

@@ -7,10 +7,20 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, SecretStr
 
+from api.auth.policy import PASSWORD_CHARS_MAX
 from api.schemas import Input, Names
 from core.vocabulary import Role
 
-NewPassword = Annotated[SecretStr, Field(min_length=10, max_length=128, examples=["a long sentence of your own"])]
+NewPassword = Annotated[
+    SecretStr,
+    Field(
+        min_length=8,
+        max_length=PASSWORD_CHARS_MAX,
+        description="至少12个字符，不能是常用密码或包含账号名 · 12 characters or more, unless the operator set another "
+        "bound; not one that many use, not built on the account's name",
+        examples=["a long sentence of your own"],
+    ),
+]
 
 
 class TokenPair(BaseModel):
@@ -51,3 +61,8 @@ class Me(BaseModel):
     role: Role = Field(examples=["caregiver"])
     role_name: Names
     institution: Institution | None = Field(description="null for regulators and platform accounts of no institution")
+    owes: list[Literal["password", "otp"]] = Field(
+        description="须先完成：修改密码、设置动态验证码 · what must be settled before anything else is open",
+        examples=[[]],
+    )
+    has_otp: bool = Field(description="whether signing in needs a one-time code")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hmac
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
+from api.auth import otp
 from api.auth.passwords import verify_password
 from api.auth.schemas import TokenPair
 from api.auth.tokens import RefreshToken
-from api.errors import TooManyRequests, Unauthenticated
+from api.errors import OtpRequired, TooManyRequests, Unauthenticated
 from api.state import AppState
 from core.ids import new_id
 from db.tenant import Transaction, tenant_transaction
@@ -19,24 +20,45 @@ _WRONG = "the username or the password is not right"
 _STALE = "the refresh token is no longer valid"
 
 
-def sign_in(state: AppState, *, username: str, password: str, request_id: str, address: str) -> TokenPair:
-    """A token pair for a username and password.
+def sign_in(
+    state: AppState, *, username: str, password: str, code: str = "", request_id: str, address: str
+) -> TokenPair:
+    """A token pair for a username and password, and the one-time code of an account that has a second factor.
 
-    Raises Unauthenticated (the same for an unknown name, a wrong password and a disabled account), TooManyRequests.
+    Raises Unauthenticated (the same for an unknown name, a wrong password and a disabled account), OtpRequired (the
+    password was right, the code is missing or not good), TooManyRequests.
     """
     username = username.lower()
     check_brake(state, username, address)
     with tenant_transaction(state.pool, None) as tx:
         row = tx.first("auth.account_by_username", username=username)
     fits = verify_password(password, row["password_hash"] if row else None)
-    success = row is not None and fits and not row["disabled"]
+    known = row if row is not None and fits and not row["disabled"] else None
     with tenant_transaction(state.pool, row["institution_id"] if row else None) as tx:
-        _record(tx, state, "sign_in", row, username, request_id, address, success=success)
-        if row is not None and success:
+        factor = _second_factor(tx, state, known, code) if known is not None else "none"
+        action = "sign_in" if factor != "missing" else "first_factor"
+        success = known is not None and factor != "wrong"
+        detail = {"factor": factor} if factor != "none" else {}
+        _record(tx, state, action, row, username, request_id, address, success=success, **detail)
+        if known is not None and factor in _GOOD:
             state.throttle.succeeded(username, address)
-            return _issue(tx, state, row, new_id(state.clock))
+            return _issue(tx, state, known, new_id(state.clock))
+    if factor == "missing":
+        raise OtpRequired
     state.throttle.failed(username, address)
-    raise Unauthenticated(_WRONG)
+    raise OtpRequired(otp.WRONG_CODE) if factor == "wrong" else Unauthenticated(_WRONG)
+
+
+_GOOD: Final = ("none", "otp", "recovery")
+
+
+def _second_factor(tx: Transaction, state: AppState, row: dict[str, Any], code: str) -> str:
+    """ "none" where the account has none, "missing" or "wrong", else how the code was good."""
+    if not row["has_otp"]:
+        return "none"
+    if not code:
+        return "missing"
+    return otp.check(tx, state, row["id"], code) or "wrong"
 
 
 def check_brake(state: AppState, username: str, address: str) -> None:
@@ -109,6 +131,7 @@ def _record(
     address: str,
     *,
     success: bool,
+    **detail: str,
 ) -> None:
     tx.run(
         "audit.append",
@@ -120,8 +143,9 @@ def _record(
         action=action,
         object_type="session",
         object_id="",
-        detail={},
+        detail=detail,
         request_id=request_id,
         address=address,
         success=success,
+        purpose="",
     )

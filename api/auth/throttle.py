@@ -7,10 +7,12 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
+from api.limits import network_of
 from core.clock import Clock
 
 ATTEMPTS_MAX: Final = 5
 ADDRESS_ATTEMPTS_MAX: Final = 60
+NAME_ATTEMPTS_MAX: Final = 200
 WINDOW_SECONDS: Final = 300.0
 KEYS_MAX: Final = 20_000
 
@@ -22,18 +24,21 @@ class _Count:
 
 
 class Throttle:
-    """Counts failures per (account name, address) and per address in windows of five minutes.
+    """Counts failures per (account name, address), per address and per name in windows of five minutes.
 
-    Not per account name alone: that would let a stranger lock somebody out. The oldest keys make room for new ones.
+    The bound per name is against guessing from many addresses at once. It does not count where this account has signed
+    in before, so no stranger locks anybody out of the own house. The oldest keys make room for new ones.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._counts: OrderedDict[tuple[str, str], _Count] = OrderedDict()
+        self._welcome: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def wait_seconds(self, username: str, address: str) -> int:
         """How long this pair must wait; 0 lets it try."""
+        address = network_of(address)
         now = self._clock.monotonic()
         with self._lock:
             waits = [
@@ -45,6 +50,7 @@ class Throttle:
 
     def failed(self, username: str, address: str) -> None:
         """Record a failure."""
+        address = network_of(address)
         now = self._clock.monotonic()
         with self._lock:
             for key, _ in self._keys(username, address):
@@ -58,10 +64,17 @@ class Throttle:
                 self._counts.popitem(last=False)
 
     def succeeded(self, username: str, address: str) -> None:
-        """Forget the pair's failures; those of the address stay."""
+        """Forget the pair's failures and remember it; those of the address and of the name stay."""
+        address = network_of(address)
         with self._lock:
             self._counts.pop((username, address), None)
+            self._welcome[username, address] = None
+            self._welcome.move_to_end((username, address))
+            if len(self._welcome) > KEYS_MAX:
+                self._welcome.popitem(last=False)
 
-    @staticmethod
-    def _keys(username: str, address: str) -> tuple[tuple[tuple[str, str], int], ...]:
-        return (((username, address), ATTEMPTS_MAX), (("", address), ADDRESS_ATTEMPTS_MAX))
+    def _keys(self, username: str, address: str) -> list[tuple[tuple[str, str], int]]:
+        keys = [((username, address), ATTEMPTS_MAX), (("", address), ADDRESS_ATTEMPTS_MAX)]
+        if (username, address) not in self._welcome:
+            keys.append(((username, ""), NAME_ATTEMPTS_MAX))
+        return keys

@@ -20,7 +20,8 @@ from alerts.family import links
 from alerts.notify.message import local_time, type_names
 from alerts.recipients import refused
 from alerts.service import REASON_NAMES, Action, Actor
-from api.deps import PUBLIC
+from api.deps import PUBLIC, client_address
+from api.limits import network_of
 from api.pages.render import render
 from api.state import AppState, State
 from core.errors import BadTransition
@@ -35,6 +36,10 @@ _UNKNOWN: Final = Names("链接无效", "This link is not valid")
 _EXPIRED: Final = Names("链接已过期", "This link has expired")
 _USED: Final = Names("此链接已使用过，您的响应已记录", "This link has been used; your answer is on record")
 _OVER: Final = Names("报警已解除，无需响应", "The alert is over; there is nothing left to answer")
+_GUESSED: Final = Names(
+    "此网络尝试了过多无效链接，请几分钟后再试，或直接致电机构",
+    "Too many links that are not valid came from this network; try again in some minutes, or call the house",
+)
 _SEEN: Final = Names("已记录：您已看到此通知", "Noted: you have seen this")
 
 
@@ -51,11 +56,13 @@ async def _form(request: Request) -> str:
     dependencies=[PUBLIC],
     include_in_schema=False,  # a page for people, not a part of the API
 )
-def show_link(token: Token, state: State) -> HTMLResponse:
+def show_link(token: Token, state: State, request: Request) -> HTMLResponse:
     """Shows and does nothing: a link that is opened by a machine must not count as an answer."""
+    if wait := _wait_seconds(state, request):
+        return _braked(state, wait)
     found = _find(state, token)
     if found is None:
-        return _page(state, 404, _UNKNOWN)
+        return _unknown(state, request)
     tenant, now = found, state.clock.now()
     with tenant_transaction(state.pool, tenant) as tx:
         row = tx.one("links.get", token_hash=links.digest(token))
@@ -78,11 +85,13 @@ def show_link(token: Token, state: State) -> HTMLResponse:
     dependencies=[PUBLIC],
     include_in_schema=False,
 )
-def use_link(token: Token, state: State, action: Annotated[str, Depends(_form)]) -> HTMLResponse:
+def use_link(token: Token, state: State, request: Request, action: Annotated[str, Depends(_form)]) -> HTMLResponse:
     """Acknowledges in the name of whom the page was sent to, once; or notes that they have seen it."""
+    if wait := _wait_seconds(state, request):
+        return _braked(state, wait)
     tenant = _find(state, token)
     if tenant is None:
-        return _page(state, 404, _UNKNOWN)
+        return _unknown(state, request)
     if action not in ("acknowledge", "seen"):
         return _page(state, 422, Names("请使用页面上的按钮", "Use one of the buttons"))
     with tenant_transaction(state.pool, tenant) as tx:
@@ -117,6 +126,22 @@ def _use(tx: Transaction, state: AppState, token: str, action: Literal["acknowle
         return _page(state, 200, _OVER, row)
     row = tx.one("links.get", token_hash=row["token_hash"])
     return _page(state, 200, REASON_NAMES[done["reason"]], row)
+
+
+def _wait_seconds(state: AppState, request: Request) -> int:
+    return state.link_guesses.wait_seconds(network_of(client_address(request)))
+
+
+def _unknown(state: AppState, request: Request) -> HTMLResponse:
+    """A token that was never given out: one miss of this address."""
+    state.link_guesses.missed(network_of(client_address(request)))
+    return _page(state, 404, _UNKNOWN)
+
+
+def _braked(state: AppState, wait_seconds: int) -> HTMLResponse:
+    answer = _page(state, 429, _GUESSED)
+    answer.headers["Retry-After"] = str(wait_seconds)
+    return answer
 
 
 def _find(state: AppState, token: str) -> UUID | None:

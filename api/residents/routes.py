@@ -150,10 +150,10 @@ def list_consents(resident_id: UUID, caller: Caller, tx: Tx, audit: Audit) -> Co
 
 
 @router.post(
-    "/{resident_id}/consents", summary="登记同意 · Give a consent", status_code=201, dependencies=[require(*STAFF)]
+    "/{resident_id}/consents", summary="登记同意 · Give a consent", status_code=201, dependencies=[require(*READERS)]
 )
 def give_consent(resident_id: UUID, body: ConsentCreate, caller: Caller, tx: Tx, state: State, audit: Audit) -> Consent:
-    """One consent per account and purpose, as the law asks for separate ones."""
+    """One consent per account and purpose, as the law asks for separate ones. Family gives one only as guardian."""
     return service.give_consent(tx, state.clock, audit, caller, resident_id, body)
 
 
@@ -167,12 +167,9 @@ def withdraw_consent(
 ) -> Consent:
     """Takes effect at once: the next read is refused. The record stays.
 
-    Family may give up what its own account was given; only the resident, through the staff, gives it again.
+    A family account withdraws what was given to it, or what it may consent to as guardian.
     """
-    resident_scopes(tx, caller, resident_id)
-    row = tx.one("consents.get", id=consent_id, resident=resident_id)
-    if caller.role is Role.FAMILY and row["user_id"] != caller.id:
-        raise NotFound("there is no such consent")
+    row = service.consent_of(tx, state.clock, caller, resident_id, consent_id)
     if not tx.run("consents.withdraw", id=consent_id, resident=resident_id, now=state.clock.now()):
         raise Conflict("this consent was withdrawn before")
     audit.record("withdraw_consent", "resident", resident_id, consent=str(consent_id), scope=row["scope"])

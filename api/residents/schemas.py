@@ -145,6 +145,10 @@ class ConsentCreate(Input):
     user_id: UUID
     scope: Scope = Field(examples=["health"])
     granted_by: Name = Field(description="who gave it: the resident, or a guardian by name", examples=["本人"])
+    guardian_id: UUID | None = Field(
+        default=None,
+        description="谁代为同意；无行为能力时必填 · the guardian, needed where the resident has no capacity",
+    )
 
 
 class Consent(BaseModel):
@@ -158,6 +162,7 @@ class Consent(BaseModel):
     scope_name: Names
     granted_at: datetime
     granted_by: str = Field(examples=["本人"])
+    guardian_id: UUID | None = None
     withdrawn_at: datetime | None
 
 

@@ -167,11 +167,17 @@ def give_consent(
 ) -> Consent:
     """A new consent. Raises NotFound, BadInput (not a family account), Conflict (it stands already)."""
     tx.one("residents.exists", resident=resident)
+    if not is_staff(caller):
+        guardian = _acting(tx, clock, resident, body.scope, user=caller.id)
+        if guardian is None:
+            raise NotFound("there is no such resident")
+        body = body.model_copy(update={"guardian_id": guardian["id"], "granted_by": guardian["name"]})
     user = tx.first("users.get", id=body.user_id)
     if user is None:
         raise NotFound("there is no such account")
     if user["role"] != "family":
         raise BadInput("a consent is given to a family account")
+    _check_who_consents(tx, clock, resident, body)
     consent = new_id(clock)
     made = tx.run(
         "consents.insert",
@@ -181,12 +187,44 @@ def give_consent(
         user=body.user_id,
         scope=body.scope,
         granted_by=body.granted_by,
+        guardian=body.guardian_id,
         now=clock.now(),
     )
     if not made:
         raise Conflict("this consent stands already")
     audit.record("consent", "resident", resident, consent=str(consent), scope=body.scope, user=str(body.user_id))
     return consent_view(tx.one("consents.get", id=consent, resident=resident))
+
+
+def _check_who_consents(tx: Transaction, clock: Clock, resident: UUID, body: ConsentCreate) -> None:
+    """Raises BadInput where nobody who may has consented: for whoever cannot decide, a guardian with that power."""
+    legal = tx.first("rights.legal", resident=resident)
+    if body.guardian_id is None:
+        if legal is not None and legal["capacity"] == "none":
+            raise BadInput("the resident cannot decide: name the guardian who consents")
+        return
+    if _acting(tx, clock, resident, body.scope, guardian=body.guardian_id) is None:
+        raise BadInput("this guardian may not give this consent, or no longer")
+
+
+def _acting(
+    tx: Transaction, clock: Clock, resident: UUID, scope: str, guardian: UUID | None = None, user: UUID | None = None
+) -> dict[str, Any] | None:
+    """Who may consent to this for the resident today, by id or by account."""
+    today = clock.now().date()
+    return tx.first(
+        "rights.acting", resident=resident, power=f"consent_{scope}", today=today, id=guardian, user=user
+    )  # fmt: skip
+
+
+def consent_of(tx: Transaction, clock: Clock, caller: Account, resident: UUID, consent: UUID) -> dict[str, Any]:
+    """The consent, for somebody who may withdraw it. Raises NotFound."""
+    row = tx.one("consents.get", id=consent, resident=resident)
+    if is_staff(caller) or row["user_id"] == caller.id:
+        return row
+    if _acting(tx, clock, resident, row["scope"], user=caller.id) is None:
+        raise NotFound("there is no such consent")
+    return row
 
 
 def consent_view(row: dict[str, Any]) -> Consent:

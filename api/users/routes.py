@@ -8,11 +8,12 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from api.auth.passwords import hash_password
+from api.auth.policy import check_password
 from api.deps import API, STAFF, Audit, Caller, Tx, require
 from api.paging import LIMIT_DEFAULT, Cursor, Limit, cursor_id, cursor_time, decode_cursor, page
 from api.state import AppState, State
 from api.users.schemas import AnyRole, Colleague, ColleaguePage, DutyRequest, User, UserCreate, UserPage, UserPatch
-from core.errors import BadInput, Conflict
+from core.errors import BadInput, Conflict, NotFound
 from core.ids import new_id
 from core.vocabulary import Role
 from db.tenant import Transaction
@@ -45,6 +46,7 @@ def list_colleagues(tx: Tx, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None)
 @router.post("/users", summary="新建账号 · Make an account", status_code=201, dependencies=[require(Role.ADMIN)])
 def create_user(body: UserCreate, caller: Caller, tx: Tx, state: State, audit: Audit) -> User:
     """Usernames are unique across the platform."""
+    _check_password(state, body.password.get_secret_value(), body.username, body.name)
     row = tx.first(
         "users.insert",
         id=new_id(state.clock),
@@ -55,6 +57,7 @@ def create_user(body: UserCreate, caller: Caller, tx: Tx, state: State, audit: A
         name=body.name,
         phone=body.phone,
         on_duty=body.on_duty,
+        must_change_password=body.must_change_password,
         now=state.clock.now(),
     )
     if row is None:
@@ -79,6 +82,11 @@ def patch_user(user_id: UUID, body: UserPatch, caller: Caller, tx: Tx, state: St
         raise BadInput("a field that is given cannot be null")
     if body.disabled and user_id == caller.id:
         raise BadInput("you cannot disable the account that you are using")
+    if body.password:
+        if user_id == caller.id:
+            raise BadInput("change your own password with POST /me/password")
+        known = tx.one("users.get", id=user_id)
+        _check_password(state, body.password.get_secret_value(), known["username"], body.name or known["name"])
     row = _update(tx, state, user_id, body)
     audit.record("update", "user", user_id, fields=sorted(given))
     return User(**row)
@@ -90,6 +98,28 @@ def set_duty(body: DutyRequest, caller: Caller, tx: Tx, state: State, audit: Aud
     row = _update(tx, state, caller.id, UserPatch(on_duty=body.on_duty))
     audit.record("duty", "user", caller.id, on_duty=body.on_duty)
     return User(**row)
+
+
+@router.delete(
+    "/users/{user_id}/otp", summary="重置动态验证码 · Remove a second factor", status_code=204,
+    dependencies=[require(Role.ADMIN)],
+)  # fmt: skip
+def reset_otp(user_id: UUID, caller: Caller, tx: Tx, state: State, audit: Audit) -> None:
+    """For somebody who has lost phone and recovery codes; ends the account's sessions. Not for the own account."""
+    if user_id == caller.id:
+        raise BadInput("remove your own with POST /me/otp/remove")
+    tx.one("users.get", id=user_id)
+    tx.run("otp.drop_recovery_codes", user=user_id)
+    if not tx.run("otp.drop", user=user_id):
+        raise NotFound("this account has no second factor")
+    tx.run("users.end_sessions", id=user_id)
+    tx.run("auth.revoke_user", user=user_id, now=state.clock.now())
+    state.accounts.forget(user_id)
+    audit.record("reset_otp", "user", user_id)
+
+
+def _check_password(state: AppState, password: str, username: str, name: str) -> None:
+    check_password(password, chars_min=state.settings.password_chars_min, own=(username, name))
 
 
 def _update(tx: Transaction, state: AppState, user_id: UUID, body: UserPatch) -> dict[str, Any]:

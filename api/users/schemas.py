@@ -28,10 +28,14 @@ class UserCreate(Input):
     name: Name = Field(examples=["李护士"])
     phone: Phone = ""
     on_duty: bool = False
+    must_change_password: bool = Field(default=False, description="whether the first thing asked is another password")
 
 
 class UserPatch(Input):
-    """Fields to change; what is left out stays. A new password or `disabled` ends the account's tokens."""
+    """Fields to change; what is left out stays. A new password or `disabled` ends the account's tokens.
+
+    A password that somebody else has set must be changed by its owner before anything else.
+    """
 
     name: Name | None = None
     phone: Phone | None = None
@@ -50,6 +54,7 @@ class User(BaseModel):
     phone: str
     on_duty: bool
     disabled_at: datetime | None
+    must_change_password: bool
     created_at: datetime
 
 

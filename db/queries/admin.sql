@@ -31,7 +31,9 @@ SELECT u.username, u.role, u.name, u.on_duty, u.disabled_at, i.code AS site
 FROM users u LEFT JOIN institutions i ON i.id = u.institution_id ORDER BY i.code NULLS FIRST, u.username
 
 -- name: set_password
-UPDATE users SET password_hash = %(password_hash)s, token_version = token_version + 1 WHERE username = %(username)s
+UPDATE users SET password_hash = %(password_hash)s, token_version = token_version + 1,
+    must_change_password = true
+WHERE username = %(username)s
 
 -- name: disable_user
 UPDATE users SET disabled_at = %(now)s, token_version = token_version + 1

@@ -1,11 +1,12 @@
 -- Signing in and refresh tokens.
 
 -- name: account_by_username
-SELECT id, institution_id, site, username, password_hash, role, name, token_version, disabled
-FROM login_by_username(%(username)s)
+SELECT * FROM login_account(%(username)s, NULL)
 
 -- name: account_by_id
-SELECT id, institution_id, site, username, role, name, token_version, disabled FROM login_by_id(%(id)s)
+SELECT id, institution_id, site, username, role, name, token_version, disabled, must_change_password, has_otp,
+       otp_demanded
+FROM login_account(NULL, %(id)s)
 
 -- name: insert_refresh
 INSERT INTO refresh_tokens (id, institution_id, user_id, family_id, token_hash, issued_at, expires_at)

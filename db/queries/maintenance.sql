@@ -10,9 +10,6 @@ SELECT ensure_partitions(%(first_day)s, %(last_day)s) AS made
 -- name: drop_series_before
 SELECT drop_series_before(%(series)s, %(day)s) AS dropped
 
--- name: drop_rejections
-DELETE FROM rejections WHERE received < %(before)s
-
 -- name: drop_clock_faults
 DELETE FROM clock_faults WHERE received < %(before)s
 
@@ -21,9 +18,6 @@ DELETE FROM device_transitions WHERE at < %(before)s
 
 -- name: drop_refresh_tokens
 DELETE FROM refresh_tokens WHERE expires_at < %(before)s
-
--- name: drop_audit
-DELETE FROM audit_log WHERE at < %(before)s
 
 -- name: drop_heartbeats
 DELETE FROM heartbeats WHERE at < %(before)s

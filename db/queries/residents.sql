@@ -1,7 +1,8 @@
 -- Residents.
 
 -- name: exists
-SELECT 1 AS found FROM residents WHERE id = %(resident)s
+SELECT EXISTS (SELECT FROM resident_restrictions x WHERE x.resident_id = r.id) AS restricted
+FROM residents r WHERE r.id = %(resident)s
 
 -- name: get
 SELECT id, name, sex, birth_date, building, floor, room, address, phone, care_level, conditions, medication,

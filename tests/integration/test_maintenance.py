@@ -13,7 +13,7 @@ import pytest
 from cli import doctor
 from core.clock import ManualClock, from_unix
 from core.settings import Settings
-from db import feed, maintenance
+from db import feed, maintenance, retention
 from db.pool import DbRole, Pool
 from db.tenant import service_transaction
 from tests.fixtures.world import World
@@ -98,7 +98,7 @@ def test_retention_drops_old_days_and_keeps_young_ones(
     old_day = clock.now().date() - timedelta(days=8)
     clock.advance(timedelta(days=20))
     settings = Settings(raw_retention_days=14, motion_retention_days=10)
-    report = maintenance.apply_retention(make_pool_for("jobs"), clock, settings)
+    report = retention.apply_retention(make_pool_for("jobs"), clock, settings)
     assert f"readings_{old_day:%Y%m%d}" in report
     with psycopg.connect(database_url) as connection:
         left = {name for (name,) in connection.execute("SELECT relname FROM pg_class WHERE relispartition").fetchall()}
@@ -114,12 +114,12 @@ def test_the_feed_is_kept_until_every_follower_has_it(
     store(database_url, make_pool_for("ingest"), [(world.a.devices[0].key, 1, clock.time(), 70.0)], clock)
     maintenance.roll_up(make_pool_for("jobs"), clock)
     clock.advance(7200)
-    maintenance.apply_retention(make_pool_for("jobs"), clock, Settings())
+    retention.apply_retention(make_pool_for("jobs"), clock, Settings())
     with psycopg.connect(database_url) as connection:
         assert connection.execute("SELECT count(*) FROM feed").fetchone() == (1,)
     with service_transaction(make_pool_for("alerts")) as tx:
         tx.run("feed.checkpoint_follower", name="slow", seq=1, checkpoint=None, now=clock.now())
-    maintenance.apply_retention(make_pool_for("jobs"), clock, Settings())
+    retention.apply_retention(make_pool_for("jobs"), clock, Settings())
     with psycopg.connect(database_url) as connection:
         assert connection.execute("SELECT count(*) FROM feed").fetchone() == (0,)
 

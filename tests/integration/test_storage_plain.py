@@ -14,7 +14,7 @@ from api.residents import series
 from core.clock import ManualClock, from_unix
 from core.metrics import BY_CODE
 from core.settings import Settings
-from db import maintenance
+from db import maintenance, retention
 from db.pool import DbRole, Pool
 from db.queries import sql
 from db.tenant import tenant_transaction
@@ -65,7 +65,7 @@ def test_rollups_outlive_their_readings_and_no_later_refresh_erases_them(
     wanted = {table: bucket(database_url, table, key, old) for table in LEVELS}
     clock.advance(timedelta(days=16))
     maintenance.make_partitions(jobs, clock)
-    assert f"readings_{from_unix(old):%Y%m%d}" in maintenance.apply_retention(jobs, clock, SHORTEST)
+    assert f"readings_{from_unix(old):%Y%m%d}" in retention.apply_retention(jobs, clock, SHORTEST)
     with psycopg.connect(database_url) as connection:
         assert connection.execute("SELECT count(*) FROM readings").fetchone() == (0,)
         # The jobs were restored from a backup: the follower meets all of the feed again.
@@ -83,11 +83,11 @@ def test_readings_without_a_partition_grow_old_too(
     key = world.a.devices[0].key
     store(database_url, make_pool_for("ingest"), [(key, HEART.id, clock.time(), 70.0)], clock)
     clock.advance(timedelta(days=13))
-    maintenance.apply_retention(make_pool_for("jobs"), clock, SHORTEST)
+    retention.apply_retention(make_pool_for("jobs"), clock, SHORTEST)
     with psycopg.connect(database_url, autocommit=True) as connection:
         assert connection.execute("SELECT count(*) FROM readings_rest").fetchone() == (1,)
         clock.advance(timedelta(days=3))
-        assert "1 rows of readings_rest" in maintenance.apply_retention(make_pool_for("jobs"), clock, SHORTEST)
+        assert "1 rows of readings_rest" in retention.apply_retention(make_pool_for("jobs"), clock, SHORTEST)
         assert connection.execute("SELECT count(*) FROM readings_rest").fetchone() == (0,)
 
 
@@ -98,7 +98,7 @@ def test_days_of_readings_and_windows_are_dropped_each_at_its_own_age(
     maintenance.make_partitions(jobs, clock)
     made = clock.now().date() - timedelta(days=maintenance.PARTITION_DAYS_BEHIND)
     clock.advance(timedelta(days=20))
-    report = maintenance.apply_retention(jobs, clock, Settings(raw_retention_days=25, motion_retention_days=15))
+    report = retention.apply_retention(jobs, clock, Settings(raw_retention_days=25, motion_retention_days=15))
 
     def partitions(series_name: str, first: date, last: date) -> list[str]:
         days = (first + timedelta(days=n) for n in range((last - first).days))
@@ -124,7 +124,7 @@ def test_each_rollup_level_has_its_own_age(
                 (world.a.devices[0].key, clock.now()),
             )
         ages = {f"{table}_retention_days": 40 if table == level else 61 for table in LEVELS}
-        report = maintenance.apply_retention(make_pool_for("jobs"), clock, Settings(**ages))
+        report = retention.apply_retention(make_pool_for("jobs"), clock, Settings(**ages))
         assert report == [f"20 rows of {level}"]
         for table in LEVELS:
             found = connection.execute(f"SELECT count(*) FROM {table}").fetchone()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.auth import throttle
-from api.auth.throttle import ADDRESS_ATTEMPTS_MAX, ATTEMPTS_MAX, WINDOW_SECONDS, Throttle
+from api.auth.throttle import ADDRESS_ATTEMPTS_MAX, ATTEMPTS_MAX, NAME_ATTEMPTS_MAX, WINDOW_SECONDS, Throttle
 from core.clock import ManualClock
 
 
@@ -38,3 +38,22 @@ def test_memory_is_bounded(monkeypatch) -> None:
     for number in range(1000):
         brake.failed(f"name{number}", f"address{number}")
     assert len(brake._counts) == 100
+
+
+def test_a_name_guessed_from_everywhere_is_braked_but_not_in_its_own_house() -> None:
+    brake = Throttle(ManualClock())
+    brake.succeeded("li", "house")
+    for number in range(NAME_ATTEMPTS_MAX):
+        assert brake.wait_seconds("li", f"address{number}") == 0
+        brake.failed("li", f"address{number}")
+    assert brake.wait_seconds("li", "one more") > 0
+    assert brake.wait_seconds("li", "house") == 0
+    assert brake.wait_seconds("wang", "one more") == 0
+
+
+def test_addresses_of_one_ipv6_customer_count_together() -> None:
+    brake = Throttle(ManualClock())
+    for number in range(ATTEMPTS_MAX):
+        brake.failed("li", f"2001:db8::{number}")
+    assert brake.wait_seconds("li", "2001:db8::ffff") > 0
+    assert brake.wait_seconds("li", "2001:db8:0:1::1") == 0
