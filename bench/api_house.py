@@ -25,6 +25,8 @@ STAFF = 20
 FAMILIES = 200
 RECORDS_EACH = 2
 """Records of every kind for each resident."""
+ONCE = ("stay",)
+"""Kinds of which a resident has one at a time."""
 UNIQUE = ("serial", "alert_id")
 """Words of a detail that no two records share."""
 ALERTS_EACH = 10
@@ -110,6 +112,6 @@ def _records(
         sql("bench_house.records"),
         given | {
             "service": service, "kind": kind, "states": states, "finals": finals, "detail": json.dumps(detail),
-            "each": RECORDS_EACH, "own": next((word for word in UNIQUE if word in detail), "-"),
+            "each": 1 if kind in ONCE else RECORDS_EACH, "own": next((word for word in UNIQUE if word in detail), "-"),
         },
     )  # fmt: skip
