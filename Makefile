@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= anhu-data
 
-.PHONY: install demo test lint bench audit lock train-falls clean
+.PHONY: install demo test lint bench pictures audit lock train-falls clean
 
 install: $(VENV)/.runtime
 
@@ -36,6 +36,10 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.runtime
 	$(BIN)/anhu bench ingest --seconds 20 --json
+
+# Needs Debian's chromium and a demo that has run for a quarter of an hour.
+pictures: $(VENV)/.dev
+	$(BIN)/python -m bench.pictures --data-dir $(DATA)
 
 audit: $(VENV)/.dev
 	$(BIN)/pip-audit --disable-pip --require-hashes -r requirements.lock

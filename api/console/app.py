@@ -30,7 +30,13 @@ from api.console.shield import Shield
 from core.clock import Clock
 from core.settings import Settings
 
-SCREEN_MODULES: Final = ("api.console.board", "api.console.desk", "api.console.services", "api.console.record")
+SCREEN_MODULES: Final = (
+    "api.console.board",
+    "api.console.desk",
+    "api.console.devices",
+    "api.console.services",
+    "api.console.record",
+)
 """The pages, in the order of import; each registers itself with `@screen`."""
 
 RECONNECT_SECONDS: Final = 10.0

@@ -15,7 +15,7 @@ from pypinyin import Style, lazy_pinyin
 
 from api.console.client import ConsoleError
 from api.console.frame import SCREENS, View, message, screen
-from api.console.house import Listener, Thing
+from api.console.house import House, Listener, Thing
 from api.console.texts import Speech
 
 FIRST_WAIT_SECONDS: Final = 3.0
@@ -31,14 +31,11 @@ async def board(view: View) -> None:
     if house is None:
         message(view.speech("frame.no_page"))
         return
-    pending: list[Thing] = []
     element: list[ui.element] = []
 
     def patch(changed: list[Thing]) -> None:
         if element:
-            element[0].run_method("patch", [card(one, view.speech) for one in changed], [])
-        else:
-            pending.extend(changed)
+            element[0].run_method("patch", [drawn(house, one, view.speech) for one in changed], [])
 
     def gone(ids: list[str]) -> None:
         if element:
@@ -50,8 +47,10 @@ async def board(view: View) -> None:
     made.props["texts"] = view.speech.many("board.js.")
     made.props["now"] = view.console.gateway.clock.time() * 1000
     made.props["link"] = "/residents/" if "/residents/{resident_id}" in SCREENS else ""
-    made.props["cards"] = [card(one, view.speech) for one in house.cards.values()]
+    made.props["cards"] = [drawn(house, one, view.speech) for one in house.cards.values()]
     element.append(made)
+    # The page has them once it is connected; kept for each open page they would weigh more than all else.
+    ui.context.client.on_connect(lambda: made.props.pop("cards", None))
     # Read once under the own name: whoever looks stands in the audit trail, and sees what this account may see.
     ui.timer(0.1, lambda: _read_as_myself(view), once=True)
 
@@ -63,6 +62,15 @@ async def _read_as_myself(view: View) -> None:
         return  # the line's banner tells of it
     if view.house is not None:
         view.house.take_cards(items)
+
+
+def drawn(house: House, item: Thing, speech: Speech) -> dict[str, Any]:
+    """The card of a resident, worked out once for all pages of the house in this language."""
+    key = (speech.language, item["resident"]["id"])
+    known = house.drawn.get(key)
+    if known is None or known[0] is not item:
+        known = house.drawn[key] = (item, card(item, speech))
+    return known[1]
 
 
 def card(item: Thing, speech: Speech) -> dict[str, Any]:
@@ -116,7 +124,7 @@ def _state_name(state: str, item: Thing, speech: Speech) -> str:
         return speech(f"severity.{state}")
     if state == "away":
         return speech("board.js.hospital" if item["resident"]["status"] == "hospital" else "board.js.out")
-    return speech.name(item["monitoring"]["name"])
+    return _first(item["monitoring"]["name"], speech)
 
 
 def _first(names: Thing, speech: Speech) -> str:

@@ -97,6 +97,8 @@ class Panel:
         self._outcome: dict[str, str] = {}
         """What was chosen and typed, by alert: it stays through refusals and looks at other alerts."""
         self._note: dict[str, str] = {}
+        self._form_of = ""
+        """The alert whose form is shown."""
         self._zone = ZoneInfo(view.console.settings.timezone)
         with ui.element("aside").classes("detail").props(f'aria-label="{escape(self._speech("desk.detail"))}"'):
             self._problem = ui.element("div").props("role=alert")
@@ -245,9 +247,14 @@ class Panel:
     def _draw_form(self, *, open_now: bool = False) -> None:
         """The form that ends an alert, once somebody has answered; what was typed before is there again."""
         alert, speech = self._alert, self._speech
-        self._form.clear()
         if alert is None or alert["state"] == "resolved" or (alert["state"] == "open" and not open_now):
+            self._form.clear()
+            self._form_of = ""
             return
+        if self._form_of == alert["id"]:
+            return  # somebody may be typing in it
+        self._form.clear()
+        self._form_of = str(alert["id"])
         one = str(alert["id"])
         chosen = self._outcome.get(one, "")
         with self._form, ui.element("form").classes("resolve").on("submit.prevent", self._resolve):
@@ -269,7 +276,8 @@ class Panel:
                 note = ui.element("textarea").props(
                     f'maxlength=4000 rows=2 placeholder="{escape(speech("desk.note_hint"))}"'
                 )
-                note.props["value"] = self._note.get(one, "")
+                # Not `value`: that would be written anew, over what is being typed, whenever anything is drawn.
+                note.props["defaultValue"] = self._note.get(one, "")
                 note.on(
                     "input",
                     lambda event: self._note.__setitem__(one, str(event.args)),

@@ -53,6 +53,8 @@ class House:
         self.since: datetime = gateway.clock.now()
         self.alerts: list[Thing] = []
         self.cards: dict[str, Thing] = {}
+        self.drawn: dict[tuple[str, str], tuple[Thing, dict[str, Any]]] = {}
+        """What pages have made of the cards, by language and resident, beside what it was made of."""
         self._gateway = gateway
         self._listeners: set[Listener] = set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -161,6 +163,7 @@ class House:
 
     def _forget(self, ids: list[str]) -> None:
         left = [one for one in ids if self.cards.pop(one, None) is not None]
+        self.drawn = {key: value for key, value in self.drawn.items() if key[1] not in left}
         if left:
             self._tell("on_gone", left)
 

@@ -123,7 +123,8 @@ def house(server_url: str, template_database: str, tmp_path_factory: pytest.Temp
             until(lambda: _missing(api_url) <= {"jobs"}, "ingest and alerts alive", 120)
             yield House(world, broker, roles, api_url, console_url)
         finally:
-            for role in roles.values():
+            # The console first: it holds streams of the api, which would wait for them.
+            for role in reversed(roles.values()):
                 role.stop()
             broker.broker.stop()
 

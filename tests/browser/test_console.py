@@ -140,16 +140,29 @@ def test_the_board_is_searched_by_pinyin_and_sifted(staff, house: House) -> None
 
 
 def test_manners_labels_contrast_and_keyboard_by_day_and_night(staff) -> None:
-    for path, element in (("/", "anhu-board"), ("/desk", "anhu-queue")):
+    for path, element in (("/", "anhu-board[data-ready]"), ("/desk", "anhu-queue[data-ready]"), ("/devices", ".sheet")):
         page = staff("caregiver", path)
-        ready(page, element)
+        page.wait_for_selector(element, state="attached")
+        name = path.strip("/") or "board"
         for dark in (False, True):
             if dark:
                 page.locator("[data-dark]").click()
                 page.wait_for_selector("body.body--dark", state="attached")
             assert (label_faults(page), contrast_faults(page)) == ([], []), f"{path} {'dark' if dark else 'light'}"
-            keep(page, f"{element}-{'dark' if dark else 'light'}")
+            keep(page, f"{name}-{'dark' if dark else 'light'}")
         assert keyboard_faults(page) == [], path
+
+
+def test_a_device_tells_of_its_sensors_and_a_drill_is_announced(staff, house: House) -> None:
+    page = staff("caregiver", "/devices")
+    page.locator("[data-device=band-a1]").click()
+    expect(page.locator(".detail h2")).to_have_text("band-a1")
+    page.get_by_role("button", name=re.compile("开始演练")).click()
+    expect(page.get_by_role("status").filter(has_text="演练至")).to_be_visible()
+    keep(page, "device")
+    house.press("sos", "drill-1")
+    page.goto(f"{house.console_url}/desk")
+    expect(page.locator("anhu-queue li").filter(has_text="演练").first).to_be_visible(timeout=10_000)
 
 
 def test_english_alone_is_english(staff) -> None:

@@ -101,7 +101,7 @@
         this.button.dataset.state = state;
         const text = this.#texts["sound_" + state];
         this.button.innerHTML = BELL[state === "on" ? 1 : 0] + (state === "off" ? `<span>${esc(text)}</span>` : "");
-        this.button.title = text;
+        this.button.title = state === "off" ? `${text}: ${this.#texts.sound_hint}` : text;
         this.button.setAttribute("aria-label", `${this.#texts.label}: ${text}`);
         this.button.setAttribute("aria-pressed", String(state === "on"));
       }
