@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from alerts import checkpoint
+from alerts.detector_set import Detectors
 from alerts.detectors.base import make_batch
 from alerts.detectors.vitals import VitalsDetector
 from alerts.directory import Bindings, Directory
-from alerts.feed import STARTING_SECONDS, Detectors, Follower, LostLead
+from alerts.feed import STARTING_SECONDS, Follower, LostLead
 from alerts.supervision import JITTER_SHARE
 from core.clock import ManualClock, from_unix
 from core.errors import BadInput
