@@ -6,6 +6,7 @@ shows it at `/`. NiceGUI keeps one application for a process, so there is one co
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
@@ -22,7 +23,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.console import signin
-from api.console.client import Gateway
+from api.console.client import ConsoleError, Gateway
 from api.console.frame import SCREENS, STATIC, Console
 from api.console.house import Houses
 from api.console.sessions import Sessions
@@ -39,6 +40,7 @@ SCREEN_MODULES: Final = (
 )
 """The pages, in the order of import; each registers itself with `@screen`."""
 
+DOCUMENT_AGAIN_SECONDS: Final = 1.0
 RECONNECT_SECONDS: Final = 10.0
 """How long a page that lost its socket is kept, to go on where it was."""
 MESSAGES_KEPT_MAX: Final = 200
@@ -57,7 +59,9 @@ def create_console(settings: Settings, clock: Clock) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        reading = asyncio.create_task(_read_document(gateway), name="console document")
         yield
+        reading.cancel()
         shared.houses.close()
         await gateway.close()
 
@@ -88,6 +92,17 @@ def create_console(settings: Settings, clock: Clock) -> FastAPI:
     console.add_middleware(Shield)
     console.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=4)
     return console
+
+
+async def _read_document(gateway: Gateway) -> None:
+    """Read what the forms are drawn from before anybody wants one."""
+    while True:
+        try:
+            await gateway.document()
+        except ConsoleError:
+            await asyncio.sleep(DOCUMENT_AGAIN_SECONDS)
+        else:
+            return
 
 
 class _Kept(StaticFiles):

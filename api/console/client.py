@@ -18,6 +18,8 @@ from core.clock import Clock
 API: Final = "/api/v1"
 RENEW_BEFORE_SECONDS: Final = 60.0
 TIMEOUT: Final = httpx.Timeout(10.0, connect=3.0)
+DOCUMENT_SECONDS_MAX: Final = 60.0
+"""A fresh API needs seconds to describe itself for the first time."""
 STREAM_SILENT_SECONDS: Final = 25.0
 """The API's streams give a sign of life each 15 seconds."""
 CONNECTIONS_MAX: Final = 100
@@ -88,7 +90,7 @@ class Gateway:
         """The API's description of itself (OpenAPI), read once. Raises Away, Refused."""
         if not self._document:
             try:
-                self._document = _read(await self._http.get("/openapi.json"))
+                self._document = _read(await self._http.get("/openapi.json", timeout=DOCUMENT_SECONDS_MAX))
             except httpx.HTTPError as error:
                 raise Away(str(error)) from error
         return self._document

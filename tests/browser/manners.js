@@ -3,7 +3,7 @@ globalThis.manners = {
   labels: () => {
   const named = (el) => (el.getAttribute("aria-label") || el.getAttribute("title") || el.innerText || el.labels?.[0]?.innerText ||
     document.getElementById(el.getAttribute("aria-labelledby"))?.innerText || el.querySelector("title")?.textContent || "").trim();
-  const seen = (el) => el.getClientRects().length > 0;
+  const seen = (el) => el.getClientRects().length > 0 && el.checkVisibility();  // not what lies in a closed details
   const faults = [];
   for (const el of document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, [role=img], [role=button]"))
     if (seen(el) && !named(el)) faults.push("no name: " + el.outerHTML.slice(0, 120));
