@@ -34,6 +34,7 @@ from api.institution.beds import router as beds_router
 from api.institution.handover import router as handover_router
 from api.institution.licences import router as licences_router
 from api.institution.notes import router as notes_router
+from api.institution.overdue import router as house_overdue_router
 from api.institution.prices import router as prices_router
 from api.institution.staff import router as staff_router
 from api.institution.subsidies import router as subsidies_router
@@ -103,6 +104,7 @@ ROUTERS = (
     tasks_router,
     notes_router,
     handover_router,
+    house_overdue_router,
     notices_router,
     supervision_router,
     fhir_router,

@@ -107,7 +107,7 @@ def _lists(document: dict[str, Any]) -> tuple[list[str], list[str]]:
     return sorted(asked), sorted(left_out)
 
 
-_RECORD = r"/services/([\w-]+/[\w-]+)/\{record_id\}"
+_RECORD = r"/(?:services/)?([\w-]+/[\w-]+)/\{record_id\}"
 
 
 def _calls(house: House, lists: list[str], tokens: list[str]) -> Iterator[tuple[str, str, str]]:

@@ -25,7 +25,7 @@ STAFF = 20
 FAMILIES = 200
 RECORDS_EACH = 2
 """Records of every kind for each resident."""
-ONCE = ("stay",)
+SINGLE = {("institution", "stay"), ("institution", "bill")}
 """Kinds of which a resident has one at a time."""
 UNIQUE = ("serial", "alert_id")
 """Words of a detail that no two records share."""
@@ -112,6 +112,7 @@ def _records(
         sql("bench_house.records"),
         given | {
             "service": service, "kind": kind, "states": states, "finals": finals, "detail": json.dumps(detail),
-            "each": 1 if kind in ONCE else RECORDS_EACH, "own": next((word for word in UNIQUE if word in detail), "-"),
+            "each": 1 if (service, kind) in SINGLE else RECORDS_EACH,
+            "own": next((word for word in UNIQUE if word in detail), "-"),
         },
     )  # fmt: skip

@@ -52,7 +52,9 @@ def list_overdue(
 ) -> Page[AgendaItem]:
     """Running records of all services whose time is over, the oldest first."""
     after, after_id = decode_cursor(cursor, cursor_time, cursor_id)
-    rows = tx.all("records.overdue", now=state.clock.now(), after=after, after_id=after_id, limit=limit + 1)
+    rows = tx.all(
+        "records.overdue", house=False, kinds=[], now=state.clock.now(), after=after, after_id=after_id, limit=limit + 1
+    )
     shown, following = page(rows, limit, lambda row: (row["due_at"], row["id"]))
     audit.record("list", "services/overdue", "", ids=[str(row["id"]) for row in shown])
     return Page(items=[AgendaItem.of(row) for row in shown], next=following)

@@ -115,7 +115,10 @@ class AgendaItem(BaseModel):
     service: str = Field(examples=["goods"])
     kind: str = Field(examples=["order"])
     kind_name: Names
-    path: str = Field(description="the record stands at /services/{service}/{path}/{id}", examples=["orders"])
+    path: str = Field(
+        description="stands at /services/{service}/{path}/{id}, or /institution/{path}/{id}",
+        examples=["orders"],
+    )
     state: str = Field(examples=["placed"])
     state_name: Names
     final: bool

@@ -72,6 +72,7 @@ SELECT r.id, r.service, r.kind, r.state, r.final, r.title, r.resident_id, p.name
        place_text(p.building, p.floor, p.room, p.address) AS resident_place, r.starts_at, r.ends_at, r.due_at
 FROM service_records r LEFT JOIN residents p ON p.id = r.resident_id
 WHERE r.institution_id = current_tenant() AND r.starts_at >= %(begin)s AND r.starts_at < %(end)s
+  AND r.service <> 'institution'
   AND (%(after)s::timestamptz IS NULL OR (r.starts_at, r.id) > (%(after)s, %(after_id)s::uuid))
 ORDER BY r.starts_at, r.id LIMIT %(limit)s
 
@@ -80,6 +81,7 @@ SELECT r.id, r.service, r.kind, r.state, r.final, r.title, r.resident_id, p.name
        place_text(p.building, p.floor, p.room, p.address) AS resident_place, r.starts_at, r.ends_at, r.due_at
 FROM service_records r LEFT JOIN residents p ON p.id = r.resident_id
 WHERE r.institution_id = current_tenant() AND NOT r.final AND r.due_at IS NOT NULL AND r.due_at < %(now)s
+  AND (r.service = 'institution') = %(house)s AND (NOT %(house)s OR r.kind = ANY (%(kinds)s::text[]))
   AND (%(after)s::timestamptz IS NULL OR (r.due_at, r.id) > (%(after)s, %(after_id)s::uuid))
 ORDER BY r.due_at, r.id LIMIT %(limit)s
 
@@ -110,6 +112,7 @@ WHERE u.institution_id = %(tenant)s AND u.disabled_at IS NULL AND u.id IS DISTIN
         AND m.provider_id = %(provider)s))
     OR ('worker' = ANY (%(groups)s) AND EXISTS (SELECT FROM workers w WHERE w.user_id = u.id AND w.id = %(worker)s))
     OR ('creator' = ANY (%(groups)s) AND u.id = %(creator)s)
+    OR ('admin' = ANY (%(groups)s) AND u.role = 'admin')
     OR ('staff' = ANY (%(groups)s) AND u.role IN ('admin', 'caregiver')))
 
 -- name: past_due

@@ -174,6 +174,9 @@ def test_a_complaint_is_answered_in_time_and_appealed_to_somebody_else(api: Api,
     assert made.status_code == 201, made.text
     one = f"{COMPLAINTS}/{made.json()['id']}"
     assert staff.get(one).status_code == 403, "the administration looks into it"
+    told = [any("投诉" in notice["text"]["zh"] for notice in client.get("/api/v1/notices").json()["items"])
+            for client in (admin, staff)]  # fmt: skip
+    assert told == [True, False]
     act(admin, one, "accept")
     act(admin, one, "investigate")
     act(admin, one, "answer", {"answer": "已道歉", "upheld": False})
@@ -197,6 +200,11 @@ def test_a_complaint_is_seen_by_who_made_it_and_lapses_when_nobody_appeals(
     one = f"{COMPLAINTS}/{staff.post(COMPLAINTS, json=body).json()['id']}"
     assert family.get(one).status_code == 404, "made by somebody else, whatever consents stand"
     assert family.get(COMPLAINTS).json()["items"] == []
+    api.clock.advance(timedelta(days=2))
+    admin, staff = api.as_user("admin"), api.as_user("caregiver")
+    assert [item["kind"] for item in admin.get(f"{HOUSE}/overdue").json()["items"]] == ["complaint"]
+    for client, path in ((staff, f"{HOUSE}/overdue"), (admin, "/api/v1/services/overdue")):
+        assert client.get(path).json()["items"] == [], path
     act(admin, one, "accept")
     act(admin, one, "investigate")
     act(admin, one, "answer", {"answer": "已改进保温", "upheld": True})

@@ -176,6 +176,9 @@ def _remember(step: Step, kind: RecordKind, before: str, given: dict[str, Any], 
     else:
         move = kind.machine.move(step.action)
         groups, words = sorted(move.tells), (f"{kind.names.zh}：{move.names.zh}", f"{kind.names.en}: {move.names.en}")
+    if Role.CAREGIVER not in kind.readers:
+        # What the administration alone looks into is not told to everybody who works here.
+        groups = ["admin" if one == "staff" else one for one in groups]
     if groups:
         title = f" {row['title']}" if row["title"] else ""
         step.tx.run(
