@@ -39,7 +39,7 @@ def is_staff(caller: Account) -> bool:
 def resident_scopes(tx: Transaction, caller: Account, resident: UUID) -> frozenset[str]:
     """The scopes of this resident that are open to the caller now. Raises NotFound where there is none."""
     if is_staff(caller):
-        found = tx.one("residents.exists", resident=resident)
+        found = tx.one("residents.exists_to_read", resident=resident)
         return WHILE_RESTRICTED if found["restricted"] else ALL_SCOPES
     scopes: frozenset[str] = frozenset()
     if caller.role is Role.FAMILY:

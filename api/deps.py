@@ -106,9 +106,9 @@ class AuditTrail:
     """Writes audit rows into the request's own transaction: what was done and its record stand or fall together."""
 
     def __init__(
-        self, tx: Transaction, caller: Account, clock: Clock, request_id: str, address: str, purpose: str
+        self, tx: Transaction, caller: Account, clock: Clock, request_id: str, address: str, purpose: str = ""
     ) -> None:
-        self._purpose = purpose
+        self._purpose = purpose or PURPOSES_OF_ROLE[caller.role][0]
         self._tx = tx
         self._caller = caller
         self._clock = clock

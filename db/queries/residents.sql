@@ -1,6 +1,9 @@
 -- Residents.
 
 -- name: exists
+SELECT 1 AS found FROM residents WHERE id = %(resident)s
+
+-- name: exists_to_read
 SELECT EXISTS (SELECT FROM resident_restrictions x WHERE x.resident_id = r.id) AS restricted
 FROM residents r WHERE r.id = %(resident)s
 
