@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import io
@@ -9,6 +10,7 @@ import json
 import math
 import pkgutil
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,11 +18,13 @@ import pytest
 
 import alerts.detectors
 from alerts.detectors.base import Batch, Detector, Finding
+from alerts.detectors.falls import FallDetector
 from core.errors import BadInput
 from core.vocabulary import ALERT_TYPES, Severity
 from tests.contract.detector_drivers import DRIVERS, T0, Driver, Readings, Step
 from tests.contract.home_drivers import HOME_DRIVERS
 
+TESTS = Path(__file__).resolve().parents[1]
 METHODS = ("consume", "tick", "state", "restore")
 
 
@@ -66,6 +70,24 @@ def valid(finding: Finding, detector: Any) -> None:
 
 def test_every_detector_has_a_driver() -> None:
     assert {make().kind for make in (*DRIVERS, *HOME_DRIVERS)} == detector_classes()
+
+
+def tests_against_twins() -> dict[str, str]:
+    """Source by name of every test that says it compares with a twin, file by file."""
+    found = {}
+    for folder in ("unit/alerts/detectors", "contract"):
+        for path in sorted((TESTS / folder).glob("test_*.py")):
+            source = path.read_text(encoding="utf-8")
+            for node in ast.parse(source).body:
+                if isinstance(node, ast.FunctionDef) and "twin" in node.name and "agree" in node.name:
+                    found[f"{path.name}::{node.name}"] = ast.get_source_segment(source, node) or ""
+    return found
+
+
+@pytest.mark.parametrize("kind", sorted(detector_classes(), key=lambda kind: kind.__name__))
+def test_every_detector_is_compared_with_a_slow_twin(kind: type) -> None:
+    needle = "naive_falls." if kind is FallDetector else f"{kind.__name__}("
+    assert [name for name, source in tests_against_twins().items() if needle in source]
 
 
 def test_findings_are_well_formed_and_there_are_some(driver: Driver) -> None:
