@@ -131,6 +131,7 @@ ALERT_TYPES: dict[str, Names] = {
     "door_open_night": Names("夜间开门", "Door open at night"),
     "routine_review": Names("作息异常需关注", "An unusual day"),
     "geofence_exit": EVENT_TYPES["geofence_exit"],
+    "wandering": Names("在外徘徊", "Wandering about"),
     "room_cold": Names("室温过低", "Room cold"),
     "room_hot": Names("室温过高", "Room hot"),
     "water_running": Names("用水不止", "Water running on"),
@@ -164,7 +165,7 @@ TECHNICAL_TYPES: frozenset[str] = frozenset(
 PAUSED_WHILE_AWAY = frozenset(
     {
         "device_silent", "sensor_silent", "sensor_flatline", "geofence_exit", "inactivity", "missed_morning",
-        "night_wandering", "bed_not_returned", "routine_review", "water_unused",
+        "night_wandering", "wandering", "bed_not_returned", "routine_review", "water_unused",
     }
 )  # fmt: skip
 """What detectors conclude from somebody not being where they live; held while the resident is away or in hospital."""

@@ -1,7 +1,8 @@
-"""Geofences: positions with their accuracy and the safe areas of a person enter, leaving and coming back leave.
+"""Places: positions with their accuracy and a person's safe areas enter; leaving, coming back and wandering leave.
 
 A person is outside when two fixes in a row say so even if each is wrong by its accuracy, and back when two fixes in a
-row lie inside. A fix that could be either changes nothing. No position stands in an alert's evidence.
+row lie inside. A fix that could be either changes nothing. Wandering is a walk that goes nowhere: long, turning sharply
+again and again, and ending near where it began. No position stands in an alert's evidence.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import numpy as np
 from alerts.detectors import parameters_home as p
 from alerts.detectors.base import Batch, Bools, Finding, Floats, Ints, Keyed, column_of, of_metrics, rounds
 from alerts.detectors.ordering import order_fields, take
+from alerts.detectors.path import METRES_PER_DEGREE, steps_m, tortuosity
 from core.errors import BadInput
 from core.vocabulary import Severity
 
 SHANGHAI_OFFSET_SECONDS: Final = 8 * 3600
 CORNERS_MAX: Final = 64
-_METRES_PER_DEGREE: Final = 111_195.0
+_CORNERS: Final = int(p.WANDER_CORNERS.value)
 _COLUMN: Final = column_of(("lat", "lon", "loc_acc"))
 _FENCES: Final = {
     "fence_subject": ((), np.int64),
@@ -45,10 +47,10 @@ class Fence:
 
 
 class PlaceDetector(Keyed):
-    """Leaving the safe area (`geofence_exit`), per resident."""
+    """Leaving the safe area (`geofence_exit`) and walking about without a goal (`wandering`), per resident."""
 
     name = "place"
-    version = "1"
+    version = "2"
     fields: ClassVar = {
         **order_fields(()),
         "partial": ((3,), np.nan, np.float64),
@@ -57,6 +59,8 @@ class PlaceDetector(Keyed):
         "outside": ((), 0, np.int8),
         "inside": ((), 0, np.int8),
         "rank": ((), 0, np.int8),
+        "corner": ((_CORNERS, 3), np.nan, np.float64),  # time, latitude, longitude; the newest last
+        "wandering": ((), 0, np.int8),
     }
 
     def __init__(self, utc_offset_seconds: float = SHANGHAI_OFFSET_SECONDS) -> None:
@@ -126,9 +130,46 @@ class PlaceDetector(Keyed):
         taken, _ = take(s, (r,), time)
         accuracy = np.where(np.isnan(fix[:, 2]), p.FENCE_ACCURACY.value, fix[:, 2])
         use = np.flatnonzero(taken & (accuracy <= p.FENCE_ACCURACY_MAX.value))
-        return [
-            finding for i in use for finding in self._judge(int(r[i]), float(time[i]), fix[i, :2], float(accuracy[i]))
-        ]
+        findings: list[Finding] = []
+        for i in use:
+            row, at, place, wrong_m = int(r[i]), float(time[i]), fix[i, :2], float(accuracy[i])
+            findings += self._judge(row, at, place, wrong_m)
+            if wrong_m <= p.WANDER_ACCURACY_MAX.value:
+                findings += self._follow_path(row, at, place, wrong_m)
+        return findings
+
+    def _follow_path(self, row: int, time: float, at: Floats, accuracy: float) -> list[Finding]:
+        """A fix far enough from the last corner of the walk is the next one; judged by the corners of the window."""
+        s = self._s
+        corner = s["corner"][row]
+        corner[~(np.abs(corner[:, 0] - time) <= p.WANDER_WINDOW.value)] = np.nan
+        known = corner[~np.isnan(corner[:, 0])]
+        leg_m = np.inf if not len(known) else float(np.hypot(*steps_m(np.stack([known[-1, 1:], at]))[0]))
+        if leg_m >= max(p.WANDER_LEG.value, p.WANDER_LEG_ACCURACIES.value * accuracy):
+            corner[:-1], corner[-1] = corner[1:].copy(), (time, *at)
+            known = corner[~np.isnan(corner[:, 0])]
+        path = tortuosity(known[:, 1:])
+        turns = p.WANDER_TURNS.value
+        rank = 3 if self._is_night(time) else 2
+        evidence = {"value": path.sharp_turns, "limit": turns, "unit": "turns", "length_m": round(path.length_m),
+                    "straightness": round(path.straightness, 3), "minutes": p.WANDER_WINDOW.value / 60,
+                    "rule": f"{turns:g} turns by a right angle or more on a walk that goes nowhere"}  # fmt: skip
+        tortuous = path.length_m >= p.WANDER_LENGTH.value and path.straightness <= p.WANDER_STRAIGHTNESS.value
+        if tortuous and path.sharp_turns >= turns:
+            if s["wandering"][row]:
+                return []
+            s["wandering"][row] = rank
+            return [self._wandering(row, time, rank, "raised", evidence)]
+        if s["wandering"][row] and path.sharp_turns <= turns / 2:
+            rank, s["wandering"][row] = int(s["wandering"][row]), 0
+            return [self._wandering(row, time, rank, "cleared", evidence)]
+        return []
+
+    def _wandering(self, row: int, at: float, rank: int, phase: Any, evidence: dict[str, Any]) -> Finding:
+        severity, score = (Severity.HIGH, 0.75) if rank == 3 else (Severity.MEDIUM, 0.5)
+        score = min(1.0, score * evidence["value"] / evidence["limit"]) if phase == "raised" else 0.0
+        key = int(self._rows.keys[row])
+        return Finding(self.name, self.version, key, "wandering", at, score, severity, phase, evidence)
 
     def _judge(self, row: int, time: float, at: Floats, accuracy: float) -> list[Finding]:
         s = self._s
@@ -176,7 +217,7 @@ class PlaceDetector(Keyed):
 
 def _outside_m(at: Floats, corner: Floats, radius: Floats) -> Floats:
     """How far a point lies outside each fence, metres, negative inside; corner (n, 64, 2) and radius (n,)."""
-    scale = np.array([_METRES_PER_DEGREE, _METRES_PER_DEGREE * np.cos(np.radians(at[0]))])
+    scale = np.array([METRES_PER_DEGREE, METRES_PER_DEGREE * np.cos(np.radians(at[0]))])
     east = (corner[..., 1] - at[1] + 180.0) % 360.0 - 180.0  # the short way round, also across the date line
     a = np.stack([corner[..., 0] - at[0], east], axis=-1) * scale
     b = np.roll(a, -1, axis=1)

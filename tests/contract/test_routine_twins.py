@@ -327,7 +327,7 @@ def test_place_agrees_with_its_twin(fence: Fence) -> None:
         accuracy, t = float(rng.choice([8, 40, 200, 900])), T0 + 12 * 3600 + 60.0 * step
         lat, lon = float(at[0]), float(at[1])
         rows = [one("lat", t, lat), one("lon", t, lon), one("loc_acc", t, accuracy)]
-        got += [(step, f.phase) for f in detector.consume(make_batch(rows))]
+        got += [(step, f.phase) for f in detector.consume(make_batch(rows)) if f.type == "geofence_exit"]
         if accuracy > 500:
             continue
         distance = slow_outside((lat, lon), fence)
@@ -353,6 +353,72 @@ def test_a_fence_by_schedule_binds_in_its_hours_only_and_night_is_worse() -> Non
             found += detector.consume(make_batch([one("lat", t, 29.6), one("lon", t, 106.6)]))
         assert [f.severity.value for f in found] == ([severity] if severity else [])
         assert all("lat" not in f.evidence and "lon" not in f.evidence for f in found)
+
+
+def slow_turns(corners: list[tuple[float, float, float]]) -> tuple[float, float, int]:
+    """Metres, straightness and sharp turns of (time, latitude, longitude), by compass headings."""
+    legs = []
+    for (_, lat1, lon1), (_, lat2, lon2) in itertools.pairwise(corners):
+        north, east = (lat2 - lat1) * 111_195, (lon2 - lon1) * 111_195 * math.cos(math.radians(lat1))
+        legs.append((math.hypot(north, east), math.degrees(math.atan2(east, north))))
+    length = sum(leg for leg, _ in legs)
+    turns = sum(abs((b - a + 180) % 360 - 180) >= 90 - 1e-6 for (_, a), (_, b) in itertools.pairwise(legs))
+    north, east = (sum(leg * f(math.radians(h)) for leg, h in legs) for f in (math.cos, math.sin))
+    return length, math.hypot(north, east) / length if length else 0.0, turns
+
+
+def walked(kind: str, rng: np.random.Generator, steps: int) -> np.ndarray:
+    """A fix a minute, (steps, 2): to and fro in a yard, round a park, to the shop and back, or sitting still."""
+    t = np.arange(steps)
+    if kind == "pacing":
+        metres = np.stack([60.0 * (t % 2) + rng.normal(0, 4, steps), rng.normal(0, 4, steps)], 1)
+    elif kind == "park":
+        metres = 200 * np.stack([np.cos(t / 6), np.sin(t / 6)], 1)
+    elif kind == "shop":
+        metres = np.stack([60.0 * np.minimum(t, steps - t), 0.0 * t], 1)
+    else:
+        metres = rng.normal(0, 8, (steps, 2))
+    return np.array(HOME) + metres / [111_195, 111_195 * math.cos(math.radians(HOME[0]))]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_wandering_agrees_with_its_twin(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    kinds = ["sitting", "pacing", "shop", "pacing", "park", "sitting"]
+    fixes = np.concatenate([walked(kind, rng, 50) for kind in kinds])
+    detector, got, expected, corners, raised = PlaceDetector(utc_offset_seconds=0), [], [], [], False
+    for step, (lat, lon) in enumerate(fixes):
+        t, accuracy = T0 + 9 * 3600 + 60.0 * step, float(rng.choice([5, 12, 90], p=[0.6, 0.3, 0.1]))
+        rows = [one("lat", t, lat), one("lon", t, lon), one("loc_acc", t, accuracy)]
+        got += [(step, f.type, f.phase) for f in detector.consume(make_batch(rows))]
+        if accuracy > 50:
+            continue
+        corners = [corner for corner in corners if t - corner[0] <= 2700]
+        if not corners or slow_turns([corners[-1], (t, lat, lon)])[0] >= max(30, 2 * accuracy):
+            corners = [*corners, (t, lat, lon)][-24:]
+        length, straightness, turns = slow_turns(corners)
+        if not raised and length >= 400 and straightness <= 0.3 and turns >= 6:
+            raised = True
+            expected.append((step, "wandering", "raised"))
+        elif raised and turns <= 3 and not (length >= 400 and straightness <= 0.3 and turns >= 6):
+            raised = False
+            expected.append((step, "wandering", "cleared"))
+    assert got == expected
+    assert [phase for _, _, phase in got].count("raised") == 2
+
+
+@pytest.mark.parametrize(("kind", "told"), [("pacing", True), ("park", False), ("shop", False), ("sitting", False)])
+def test_only_a_walk_that_goes_nowhere_is_wandering(kind: str, told: bool) -> None:
+    for hour, severity in ((14.0, "medium"), (2.0, "high")):
+        detector, found = PlaceDetector(utc_offset_seconds=0), []
+        for step, (lat, lon) in enumerate(walked(kind, np.random.default_rng(5), 40)):
+            t = T0 + 3600 * hour + 60.0 * step
+            rows = [one("lat", t, lat), one("lon", t, lon), one("loc_acc", t, 8.0)]
+            found += detector.consume(make_batch(rows))
+        assert [(f.type, f.severity.value) for f in found] == [("wandering", severity)] * told
+        for finding in found:
+            assert not {"lat", "lon", "corner"} & finding.evidence.keys()
+            assert finding.time - (T0 + 3600 * hour) <= 15 * 60
 
 
 def slow_routine(days: list[list[tuple[float, int]]]) -> list[float]:
