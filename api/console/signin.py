@@ -52,7 +52,8 @@ async def sign_in(
     except Refused as error:
         if error.kind == "otp-required":
             # The password is asked for again with the code: it is kept nowhere in between.
-            return _page(request, next, error="signin.otp_hint", wants_otp=True, **again)
+            told = "signin.wrong" if otp else "signin.otp_hint"
+            return _page(request, next, error=told, wants_otp=True, **again)
         kind = "signin.busy" if error.status == 429 else "signin.wrong"
         return _page(request, next, error=kind, wants_otp=bool(otp), **again)
     except Away:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
+import pyotp
 import pytest
 
 from api.console.client import Gateway, Refused, SignedOut
@@ -92,3 +93,24 @@ def test_a_wrong_password_is_refused(api: Api) -> None:
         return caught.value.kind
 
     assert asyncio.run(go()) == "unauthenticated"
+
+
+def test_an_account_with_a_second_factor_is_asked_for_its_code(api: Api) -> None:
+    user = api.world.a.users["caregiver"]
+    client = api.as_user("caregiver")
+    secret = client.post("/api/v1/me/otp", json={"password": user.password}).json()["secret"]
+    code = pyotp.TOTP(secret).at(api.clock.now())
+    client.post("/api/v1/me/otp/confirm", json={"code": code}).raise_for_status()
+    api.clock.advance(60)
+
+    async def go() -> tuple[str, str]:
+        transport = httpx.ASGITransport(api.app)
+        gateway = Gateway("http://api", Sessions(api.clock), api.clock, transport=transport)
+        with pytest.raises(Refused) as caught:
+            await gateway.sign_in(user.username, user.password, "", "")
+        later = pyotp.TOTP(secret).at(api.clock.now())
+        _, session = await gateway.sign_in(user.username, user.password, later, "")
+        await gateway.close()
+        return caught.value.kind, session.role
+
+    assert asyncio.run(go()) == ("otp-required", "caregiver")
