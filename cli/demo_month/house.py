@@ -24,6 +24,7 @@ from api.auth.accounts import Account, Accounts
 from api.auth.throttle import Throttle
 from api.auth.tokens import Tokens
 from api.deps import AuditTrail
+from api.limits import RateLimit, WrongGuesses
 from api.middleware import RequestMetrics
 from api.services.engine import records
 from api.services.engine.kind import RecordKind
@@ -203,6 +204,8 @@ def open_house(pool: Pool, clock: ManualClock, anchor: datetime, institution: UU
         tokens=Tokens(settings.require_token_key(), clock, access_seconds=settings.access_token_seconds),
         accounts=Accounts(pool, clock),
         throttle=Throttle(clock),
+        callers=RateLimit(clock, 0),
+        link_guesses=WrongGuesses(clock, misses_max=1, window_seconds=1.0),
     )
     house = House(pool, clock, anchor, institution, site, state, residents)
     house.learn()
