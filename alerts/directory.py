@@ -98,9 +98,9 @@ class Directory:
         )
 
     def position(self, device_key: int) -> str:
-        """Where a device is worn, as far as anyone has said."""
-        row = self.devices.get(device_key)
-        return (row["position"] if row else "") or "unknown"
+        """Where a device is worn, as far as anyone has said; of a wristband nobody has to say it."""
+        row = self.devices.get(device_key) or {}
+        return row.get("position") or ("wrist" if row.get("kind") == "wristband" else "unknown")
 
     def in_bathroom(self, device_key: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which devices hang in a bathroom, by what they are called."""

@@ -10,41 +10,23 @@ One process at a time follows: whoever holds the advisory lock of `lead`, and fi
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import psycopg
 
-from alerts import checkpoint, directory, metrics, restraint, service, suppression
-from alerts.detectors.aftermath import FallAftermath
-from alerts.detectors.base import Batch, Detector, Finding
-from alerts.detectors.baseline import PersonalBaseline
-from alerts.detectors.drift import DailyDrift
-from alerts.detectors.falls import FallDetector
-from alerts.detectors.fever import FeverDetector
-from alerts.detectors.home import HomeDetector
-from alerts.detectors.inactivity import InactivityDetector
-from alerts.detectors.news2 import News2Detector
-from alerts.detectors.night import NightDetector
-from alerts.detectors.place import PlaceDetector
+from alerts import checkpoint, directory, metrics, restraint
+from alerts.detector_set import Detectors, clinical, own_limits
+from alerts.detectors.base import Batch, Finding
 from alerts.detectors.routine_day import RoutineDay
-from alerts.detectors.vital_day import VitalDayScore
-from alerts.detectors.vitals import VitalsDetector
 from alerts.directory import Directory
-from alerts.events import place_of
+from alerts.findings import release, store
 from alerts.ingest_watch import IngestWatch
-from alerts.service import Occurrence
-from alerts.supervision import DeviceWatch
 from alerts.takeover import TakeoverWatch
 from core.clock import Clock, from_unix
 from core.errors import AnhuError, BadInput
 from core.logging import get
 from core.metrics import BY_CODE, METRICS
-from core.vocabulary import Severity
 from db.feed import FeedRow, MotionColumns, ReadingColumns, read_after
 from db.pool import Pool
 from db.tenant import Transaction, service_transaction
@@ -66,41 +48,6 @@ _VITALS = [metric.id for metric in METRICS if metric.kind == "vital"]
 
 class LostLead(AnhuError):
     """Another process follows the feed; begin again from what is stored."""
-
-
-@dataclass(slots=True)
-class Detectors:
-    """The detectors of one follower."""
-
-    vitals: VitalsDetector = field(default_factory=VitalsDetector)
-    news2: News2Detector = field(default_factory=News2Detector)
-    baseline: PersonalBaseline = field(default_factory=PersonalBaseline)
-    drift: DailyDrift = field(default_factory=DailyDrift)
-    fever: FeverDetector = field(default_factory=FeverDetector)
-    vital_day: VitalDayScore = field(default_factory=VitalDayScore)
-    inactivity: InactivityDetector = field(default_factory=InactivityDetector)
-    night: NightDetector = field(default_factory=NightDetector)
-    place: PlaceDetector = field(default_factory=PlaceDetector)
-    routine_day: RoutineDay = field(default_factory=RoutineDay)
-    home: HomeDetector = field(default_factory=HomeDetector)
-    falls: FallDetector = field(default_factory=FallDetector)
-    aftermath: FallAftermath = field(default_factory=FallAftermath)
-    devices: DeviceWatch = field(default_factory=DeviceWatch)
-
-    def by_name(self) -> dict[str, Detector]:
-        own: tuple[Detector, ...] = (self.home, self.falls, self.aftermath)
-        return self.personal() | {detector.name: detector for detector in own} | self.devices.by_name()
-
-    def personal(self) -> dict[str, Detector]:
-        """Those whose subject is the resident, not the device; they are shown every reading of the resident."""
-        own: tuple[Detector, ...] = (
-            self.vitals, self.news2, self.baseline, self.drift, self.fever, self.vital_day,
-            self.inactivity, self.night, self.place, self.routine_day,
-        )  # fmt: skip
-        return {detector.name: detector for detector in own}
-
-
-PERSONAL = frozenset(Detectors().personal())
 
 
 class Follower:
@@ -341,117 +288,7 @@ class Follower:
             baseline.set_sensitivity(row["resident_key"], row["type"].removesuffix("_unusual"), row["factor"])
 
 
-def clinical(known: Mapping[str, str]) -> dict[str, bool | None]:
-    """What `News2Detector.set_clinical` takes, from settings and observations by their kind."""
-    return {
-        "scale2": known.get("spo2_scale") == "2",
-        "oxygen": known["oxygen"] == "oxygen" if "oxygen" in known else None,
-        "altered": known["consciousness"] != "A" if "consciousness" in known else None,
-    }
-
-
-LIMITS_RISING = ("low_critical", "low", "high", "high_critical")
-
-
-def own_limits(defaults: Mapping[str, float], row: Mapping[str, Any]) -> dict[str, float]:
-    """One person's limits: what was set for them, and the defaults wherever those do not contradict it.
-
-    A default that would cross an own limit gives way: it is switched off (NaN).
-    """
-    own = {name: float(row[name]) for name in LIMITS_RISING if row[name] is not None}
-    merged = dict(defaults) | own
-    for at, name in enumerate(LIMITS_RISING):
-        if name in own:
-            continue
-        below = [own[other] for other in LIMITS_RISING[:at] if other in own]
-        above = [own[other] for other in LIMITS_RISING[at + 1 :] if other in own]
-        if any(merged[name] < limit for limit in below) or any(merged[name] > limit for limit in above):
-            merged[name] = math.nan
-    return merged
-
-
-def store(tx: Transaction, clock: Clock, findings: Sequence[Finding]) -> list[dict[str, Any] | None]:
-    """Let findings become alerts, and say which.
-
-    Institution by institution, so that locks are always taken in the same order.
-    """
-    located = [(where, finding) for finding in findings if (where := _locate(tx, finding)) is not None]
-    located.sort(key=lambda pair: str(pair[0]["institution_id"]))  # stable: a person's findings keep their order
-    touched: list[dict[str, Any] | None] = []
-    for where, finding in located:
-        try:
-            with tx.connection.transaction():  # a savepoint: one finding's fault must not hold up everybody's
-                touched.append(service.open_or_append(tx, clock, _occurrence(where, finding)))
-        except (AnhuError, psycopg.IntegrityError, psycopg.DataError):
-            log.exception("finding_failed", type=finding.type, subject=finding.subject)
-    return touched
-
-
 _MOTION, _DOOR = (np.int16(BY_CODE[code].id) for code in ("motion", "door"))
-ABOUT_THE_HOUSE = frozenset({"site_offline"})
-ABOUT_THE_DEVICE = frozenset({"gateway_down", "takeover_suspected"})
-"""Alerts of these types are about the device itself, whomever it serves."""
-
-
-def release(pool: Pool, clock: Clock) -> int:
-    """Raise what was held back and still holds, now that its cause is over; how many. Raises Unavailable."""
-    with service_transaction(pool) as tx:
-        again = partial(_again, tx, clock)
-        return suppression.release(tx, clock, again) + restraint.release(tx, clock, again)
-
-
-def _again(tx: Transaction, clock: Clock, row: Mapping[str, Any]) -> None:
-    names = ("institution_id", "type", "source", "occurred_at", "resident_id", "device_key", "place", "score")
-    found = Occurrence(
-        **{name: row[name] for name in names},
-        severity=Severity(row["severity"]),
-        evidence=row["evidence"],
-        note="静默或上级故障结束后仍未恢复 / still so after what held it back was over",
-    )
-    metrics.count_opened(service.open_or_append(tx, clock, found))
-
-
-def _locate(tx: Transaction, finding: Finding) -> dict[str, Any] | None:
-    """Whom a finding concerns: personal detectors name the resident, the others a device at a time."""
-    if finding.detector in PERSONAL:
-        rows = tx.all("alerts.places", keys=[finding.subject])
-        if not rows:
-            return None
-        row = rows[0]
-        return {"institution_id": row["institution_id"], "resident_id": row["id"], "place": row["place"]}
-    where = tx.first("alerts.subject_at", device_key=finding.subject, at=from_unix(finding.time))
-    if where is None:
-        return None
-    where["place"] = place_of(where)
-    if finding.type in ABOUT_THE_HOUSE:
-        return {"institution_id": where["institution_id"], "resident_id": None, "place": where["institution_name"]}
-    if finding.type in ABOUT_THE_DEVICE:
-        where["resident_id"] = None
-    if finding.phase == "cleared" and finding.type not in ABOUT_THE_DEVICE:
-        query = {"institution_id": where["institution_id"], "type": finding.type, "device_key": finding.subject}
-        raised = tx.first("alerts.open_raised_by", **query)
-        if raised is not None:
-            where["resident_id"] = raised["resident_id"]
-    return where
-
-
-def _occurrence(where: dict[str, Any], finding: Finding) -> Occurrence:
-    evidence = {"detector": finding.detector, "version": finding.version, **finding.evidence}
-    if "device_id" in where:
-        evidence["device_id"] = where["device_id"]
-    return Occurrence(
-        institution_id=where["institution_id"],
-        type=finding.type,
-        severity=finding.severity,
-        source="detector",
-        occurred_at=from_unix(finding.time),
-        resident_id=where["resident_id"],
-        device_key=where.get("device_key"),
-        place=where["place"],
-        score=finding.score,
-        evidence=evidence,
-        phase=finding.phase,
-    )
 
 
 def _windows(tx: Transaction, columns: ReadingColumns | MotionColumns) -> list[dict[str, Any]]:

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from alerts.detector_set import Detectors
 from alerts.detectors.base import Batch, Detector
 from alerts.detectors.parameters import BASELINE_RULES
-from alerts.feed import Detectors
 from core.errors import BadInput
 from core.metrics import BY_CODE
 

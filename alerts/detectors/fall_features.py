@@ -1,4 +1,7 @@
-"""Features of an impact: windows of acceleration around it enter, numbers that no turning of the device changes leave.
+"""Features of an impact: windows of acceleration around it enter, numbers leave.
+
+No turning of the device changes them, but for the four that tell how far the sensor's own axes were driven: a sensor
+is cut off at its range axis by axis, and a peak that was cut off means another thing than a small one.
 
 All is computed at 20 Hz from 3 s before to 4 s after the impact, vectorised over impacts. What is missing at either
 edge (a stream that begins or ends) is filled with the mean of the nearest 0.4 s.
@@ -27,6 +30,8 @@ WIDTH: Final = BEFORE + 1 + AFTER
 APART: Final = round(FALL_PEAK_APART.value * HZ)
 _EDGE: Final = 8
 _CEILING_G: Final = 8.0
+# An axis within this share of the largest value seen counts as driven to the end of its range.
+_FULL: Final = 0.97
 
 # Parts of the window, in samples from the impact, end excluded.
 _SPANS: Final = (
@@ -94,7 +99,7 @@ def statistics(filled: Floats) -> dict[str, Floats]:
         for name, x in (("mean", s.mean(1)), ("std", s.std(1)), ("max", s.max(1)), ("min", s.min(1))):
             out[f"{name}_g[{a},{b})"] = x
         out[f"jerk_mean[{a},{b})"], out[f"jerk_max[{a},{b})"] = q.mean(1), q.max(1)
-    out |= _posture(filled) | _dip(filled, m) | _impact(m, jerk) | _stillness(jerk)
+    out |= _posture(filled) | _dip(filled, m) | _impact(m, jerk) | _stillness(jerk) | _range(filled)
     for lag in range(-12, 17):
         out[f"g_at_{lag}"] = m[:, c + lag]
     return out
@@ -241,3 +246,16 @@ def _stillness(jerk: Floats) -> dict[str, Floats]:
         out[f"jerk_after_q{q}"] = np.percentile(jerk[:, c + 20 :], q, axis=1)
         out[f"jerk_before_q{q}"] = np.percentile(jerk[:, : c - 16], q, axis=1)
     return out
+
+
+def _range(w: Floats) -> dict[str, Floats]:
+    """How far the most driven axis went near the impact and at all, and how long it and its equals stayed there."""
+    axes = np.minimum(np.abs(w), _CEILING_G)
+    near, largest = axes[:, BEFORE - 10 : BEFORE + 16], axes.max(2)
+    top, top_near = largest.max(1), near.max((1, 2))
+    return {
+        "axis_max_near_g": top_near,
+        "axis_max_g": top,
+        "axis_full_near": (near.max(2) >= _FULL * top_near[:, None]).sum(1).astype(np.float64),
+        "axis_full": (largest >= _FULL * top[:, None]).sum(1).astype(np.float64),
+    }

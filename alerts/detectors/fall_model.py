@@ -22,6 +22,11 @@ WEIGHTS: Final = Path(__file__).parent / "weights" / "falls.npz"
 POSITIONS: Final = ("wrist", "waist")
 _CLIP: Final = 4.0
 _LOGIT_MAX: Final = 30.0
+_NAMES: Final = (
+    *("dilation", "kernel", "mask", "bias", "quantile", "mean", "scale"),
+    *("w1", "w1_step", "b1", "w2", "b2", "operating_point"),
+)
+"""Arrays of a position; w1 is stored as whole steps of one byte, w1_step (nets, hidden) is the size of a step."""
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -68,22 +73,9 @@ def network(part: Arrays, x: NDArray[np.float32]) -> Floats:
 
 
 def _part(arrays: Arrays, position: str) -> Arrays:
-    names = (
-        "dilation",
-        "kernel",
-        "mask",
-        "bias",
-        "quantile",
-        "mean",
-        "scale",
-        "w1",
-        "b1",
-        "w2",
-        "b2",
-        "operating_point",
-    )
-    part = {name: np.asarray(arrays[f"{position}_{name}"]) for name in names}
-    return {name: a.astype(np.float32) if a.dtype == np.float16 else a for name, a in part.items()}
+    part = {name: np.asarray(arrays[f"{position}_{name}"]) for name in _NAMES}
+    part["w1"] = part["w1"].astype(np.float32) * part["w1_step"][:, None]
+    return part
 
 
 @cache

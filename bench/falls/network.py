@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 HIDDEN = 64
-STEPS = 2000
+STEPS = 1500
 _BATCH = 256
 _RATE = 1e-3
 _DECAY = 1e-3
@@ -32,9 +32,9 @@ def train(x: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int, steps: in
     for step in range(1, steps + 1):
         rate = _RATE * 0.5 * (1 + np.cos(np.pi * step / steps))
         i = np.minimum(np.searchsorted(drawn, rng.random(_BATCH)), len(x) - 1)
-        a = x[i] * ((rng.random((_BATCH, width), dtype=f) > _DROP_INPUT) / f(1 - _DROP_INPUT))
+        a = x[i] * _kept(rng, (_BATCH, width), _DROP_INPUT)
         z = a @ p[0] + p[1]
-        keep = (rng.random(z.shape, dtype=f) > _DROP_HIDDEN) / f(1 - _DROP_HIDDEN)
+        keep = _kept(rng, z.shape, _DROP_HIDDEN)
         h = np.maximum(z, 0) * keep
         target = y[i] * (1 - 2 * _SMOOTH) + _SMOOTH
         error = ((1 / (1 + np.exp(-(h @ p[2] + p[3]))) - target) / _BATCH).astype(f)
@@ -45,6 +45,12 @@ def train(x: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int, steps: in
             move = (mean[k] / f(1 - 0.9**step)) / (np.sqrt(square[k] / f(1 - 0.999**step)) + f(1e-8))
             p[k] -= f(rate) * (move + f(_DECAY if p[k].ndim > 1 or k == 2 else 0.0) * p[k])
     return p
+
+
+def _kept(rng: np.random.Generator, shape: tuple[int, ...], dropped: float) -> np.ndarray:
+    """0 for the share that is dropped (to 1/256), and what makes up for it in the rest; bytes are drawn quicker."""
+    limit = round(256 * dropped)
+    return (rng.integers(0, 256, shape, np.uint8) >= limit) * np.float32(256 / (256 - limit))
 
 
 def log_odds(p: list[np.ndarray], x: np.ndarray) -> np.ndarray:

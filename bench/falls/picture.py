@@ -3,7 +3,7 @@
     python -m bench.falls.train --measure folds --report REPORT.json
     python -m bench.falls.picture REPORT.json docs/img/falls.png
 
-Needs matplotlib, which nothing else does and no lock file holds: `pip install matplotlib` in an environment of its own.
+Needs matplotlib, which is a library of the development environment, never of the product.
 """
 
 from __future__ import annotations

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from alerts import checkpoint
+from alerts.detector_set import Detectors
 from alerts.detectors.base import make_batch
 from alerts.detectors.vitals import VitalsDetector
-from alerts.directory import Bindings
-from alerts.feed import STARTING_SECONDS, Detectors, Follower, LostLead
+from alerts.directory import Bindings, Directory
+from alerts.feed import STARTING_SECONDS, Follower, LostLead
 from alerts.supervision import JITTER_SHARE
 from core.clock import ManualClock, from_unix
 from core.errors import BadInput
@@ -291,6 +292,17 @@ def test_whoever_walks_after_a_fall_marks_it_as_over_and_a_person_still_closes_i
     assert alert["cleared_at"] is not None
     (told,) = base.rows("SELECT data FROM alert_entries WHERE kind = 'cleared'")
     assert [one["what"] for one in told["data"]["evidence"]["corroboration"]] == ["walking"]
+
+
+def test_a_wristband_is_worn_at_the_wrist_unless_somebody_has_said_other() -> None:
+    rows = {
+        1: {"kind": "wristband", "position": ""},
+        2: {"kind": "wristband", "position": "waist"},
+        3: {"kind": "pendant", "position": ""},
+        4: {"kind": "pendant", "position": "wrist"},
+    }
+    known = Directory(rows, Bindings([]), [])
+    assert [known.position(key) for key in range(1, 6)] == ["wrist", "waist", "unknown", "wrist", "unknown"]
 
 
 def test_bindings_are_looked_up_as_a_slow_twin_would() -> None:

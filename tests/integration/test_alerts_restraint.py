@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 
 from alerts import restraint, service
 from alerts.directory import load
-from alerts.feed import release
+from alerts.findings import release
 from alerts.service import Action, Actor, Occurrence
 from core.clock import ManualClock
 from core.vocabulary import Severity

@@ -8,8 +8,8 @@ from datetime import timedelta
 import psycopg
 import pytest
 
+from alerts.detector_set import clinical
 from alerts.directory import load
-from alerts.feed import clinical
 from core.metrics import BY_CODE
 from db.pool import DbRole, Pool
 from db.tenant import service_transaction

@@ -12,7 +12,7 @@ import pytest
 
 from alerts.events import EventHandler
 from alerts.family import away
-from alerts.feed import release
+from alerts.findings import release
 from alerts.notify.outbox import Outbox
 from alerts.service import Actor, Occurrence, act, open_or_append
 from core.clock import ManualClock

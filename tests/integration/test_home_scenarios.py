@@ -8,9 +8,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from alerts.detector_set import Detectors
 from alerts.detectors.base import Finding, make_batch
 from alerts.detectors.place import Fence
-from alerts.feed import Detectors, Follower
+from alerts.feed import Follower
 from core.clock import ManualClock
 from core.metrics import BY_CODE
 from db.feed import ReadingColumns, append

@@ -26,7 +26,7 @@ def test_time_is_measured() -> None:
 
 
 def test_the_picture_is_drawn(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib", reason="the picture needs matplotlib, which no lock file holds")
+    pytest.importorskip("matplotlib", reason="the picture needs matplotlib")
     figures = {"sensitivity": [0.9, 0.8, 0.95], "specificity": [0.9, 0.8, 0.95], "specificity_older": None}
     picture.draw({"wrist": {"operating_points": [0, 1], "all": figures}}, tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from alerts.detectors import fall_features as ff
-from bench.falls import measure, network, train
+from alerts.detectors import fall_model
+from bench.falls import data, measure, network, train
 from bench.falls.data import VARIANTS, Trial, impacts
 from tests.contract.detector_drivers import fall_signal
 
@@ -33,6 +37,90 @@ def test_the_network_learns_what_is_there_and_repeats_itself() -> None:
     assert ((network.log_odds(p, x[400:]) > 0) == (y[400:] > 0)).mean() > 0.85
     again = network.train(x[:400], y[:400], np.ones(400), seed=1, steps=1500)
     assert all(np.array_equal(a, b) for a, b in zip(p, again, strict=True))
+
+
+def test_one_byte_weights_answer_as_the_trained_ones() -> None:
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(300, 9)).astype(np.float32)
+    y = (x[:, 0] > 0.5).astype(np.float32)
+    nets = [network.train(x, y, np.ones(300), seed=n, steps=200) for n in (1, 2)]
+    entry = train.arrays({}, nets, 0.0)
+    assert entry["w1"].dtype == np.int8
+    part = entry | {"w1": entry["w1"].astype(np.float32) * entry["w1_step"][:, None]}
+    trained = np.mean([network.log_odds(p, x) for p in nets], axis=0)
+    assert fall_model.network(part, x) == pytest.approx(trained, abs=0.1)
+
+
+def test_other_sensors_are_turned_and_cut_off() -> None:
+    signal = fall_signal(np.random.default_rng(0), 50.0)
+    drawn = [data._other_sensor(signal, np.random.default_rng(seed)) for seed in range(40)]
+    largest = np.array([np.abs(s).max() for s in drawn])
+    for limit in data._RANGES_G:
+        assert (np.abs(largest - limit) < 0.15).any()
+    assert 5 < (largest > 4).sum() < 40
+    still = np.array([np.linalg.norm(s[:50], axis=1).mean() for s in drawn])
+    assert (np.abs(still - 1) < 0.25).all()
+    turn = data._rotation(np.random.default_rng(1))
+    assert turn @ turn.T == pytest.approx(np.eye(3), abs=1e-12)
+    assert np.linalg.det(turn) == pytest.approx(1)
+
+
+def test_gentler_falls_keep_their_posture_and_lose_their_force_at_the_waist_only() -> None:
+    signal = fall_signal(np.random.default_rng(0), 50.0)
+    worn = {
+        position: Trial("a_set", position, "a_set/1", older=False, fall=True, activity="x", hz=50.0, samples=signal)
+        for position in ("wrist", "waist")
+    }
+    drawn = [data._gentler(worn["waist"], np.random.default_rng(seed)) for seed in range(60)]
+    peak = np.array([np.linalg.norm(s, axis=1).max() for s in drawn]) / np.linalg.norm(signal, axis=1).max()
+    assert all(s.shape == signal.shape for s in drawn)
+    assert 15 < (peak != 1).sum() < 35, "four in ten"
+    assert 0.6 < peak.min() < 0.8
+    assert 1 < peak.max() < 1.15
+    for s in drawn:
+        assert s[-50:].mean(0) == pytest.approx(signal[-50:].mean(0), abs=0.02)
+    assert all(data._gentler(worn["wrist"], np.random.default_rng(seed)) is signal for seed in range(60))
+
+
+def write_set(folder: Path, name: str) -> None:
+    """A set in the common format with the trials of three people, in a rate of its own."""
+    (folder / name).mkdir()
+    some = trials(3)
+    counts = [np.round(trial.samples * 1000).astype(np.int16) for trial in some]
+    starts = np.cumsum([0, *(len(c) for c in counts)])
+    columns = ("subject", "group", "activity_name", "is_fall", "position", "fs_hz", "acc_start", "acc_n")
+    with (folder / name / "trials.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for trial, start, samples in zip(some, starts, counts, strict=False):
+            group = "older" if trial.older else "young"
+            row = (trial.person, group, "x", int(trial.fall), "wrist_watch", trial.hz, start, len(samples))
+            writer.writerow(row)
+    np.savez(folder / name / "signals.npz", acc_mg=np.concatenate(counts))
+
+
+def test_the_script_writes_the_same_weights_again_and_the_product_reads_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "SETS", ("one", "two"))
+    for name in data.SETS:
+        write_set(tmp_path, name)
+    whole = network.train
+    monkeypatch.setattr(network, "train", lambda x, y, weight, seed, steps=0: whole(x, y, weight, seed, 5))
+    written = []
+    for run in ("a", "b"):
+        target = tmp_path / f"{run}.npz"
+        monkeypatch.setattr("sys.argv", ["train", str(tmp_path), "--position", "wrist", "--output", str(target)])
+        train.main()
+        written.append(target.read_bytes())
+    assert written[0] == written[1]
+    with np.load(tmp_path / "a.npz") as archive:
+        arrays = dict(archive)
+    arrays |= {name.replace("wrist", "waist"): array for name, array in arrays.items()}
+    model = fall_model.FallModel(arrays)
+    found = impacts(data.read(tmp_path, "wrist"), seed=1)
+    score, _ = model.score(found.windows[:20].astype(np.float64), "wrist")
+    assert ((score > 0) & (score < 1)).all()
 
 
 def test_weight_zero_is_never_drawn() -> None:
@@ -73,9 +161,20 @@ def test_weights_balance_sets_and_labels() -> None:
 def test_operating_point_lies_between_falls_and_activities() -> None:
     some = trials()
     score = np.array([3.0 if t.fall else -1.0 for t in some])
-    assert measure.operating_point(some, score, "wrist") == pytest.approx(1.0, abs=0.05)
+    assert measure.operating_point(some, score, "waist") == pytest.approx(1.0, abs=0.05)
+    assert 0.5 < measure.operating_point(some, score, "wrist") < 1.5
     figures = measure.report(some, score, train.folds(some, "people", 1), "wrist")["all"]
     assert figures["sensitivity"][0] == figures["specificity"][0] == figures["auc"] == 1.0
+
+
+def test_few_trials_hardly_move_the_operating_point_of_the_wrist() -> None:
+    some = trials()
+    rng = np.random.default_rng(3)
+    score = np.array([rng.normal(1.5 if t.fall else -1.5, 0.8) for t in some])
+    point = measure.operating_point(some, score, "wrist")
+    for left_out in range(len(some)):
+        use = np.arange(len(some)) != left_out
+        assert measure.operating_point(some, score, "wrist", use) == pytest.approx(point, abs=0.3)
 
 
 def test_interval_and_area() -> None:

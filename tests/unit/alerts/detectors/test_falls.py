@@ -82,13 +82,27 @@ def test_rest_and_walking_raise_nothing() -> None:
         assert stream(samples, 20.0)[0] == []
 
 
-def test_turning_the_device_changes_nothing() -> None:
+def test_swapping_and_mirroring_axes_changes_nothing() -> None:
     samples = np.concatenate([busy(6, 10), fall_signal(RNG(6), 20.0)])
-    turn, _ = np.linalg.qr(RNG(1).normal(size=(3, 3)))
     _, plain = stream(samples, 20.0)
-    _, turned = stream(samples @ turn, 20.0)
-    assert [t for t, _ in turned] == [t for t, _ in plain]
-    assert [s for _, s in turned] == pytest.approx([s for _, s in plain], abs=0.02)
+    _, swapped = stream(samples[:, [2, 0, 1]] * [1, -1, -1], 20.0)
+    assert [t for t, _ in swapped] == [t for t, _ in plain]
+    assert [s for _, s in swapped] == pytest.approx([s for _, s in plain], abs=0.02)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_fall_is_found_however_the_device_is_turned(seed: int) -> None:
+    turn, _ = np.linalg.qr(RNG(seed).normal(size=(3, 3)))
+    found, judged = stream(fall_signal(RNG(6), 20.0) @ turn, 20.0)
+    assert [f.time - T0 for f in found] == [pytest.approx(6, abs=0.5)]
+    assert [t for t, _ in judged] == [t for t, _ in stream(fall_signal(RNG(6), 20.0), 20.0)[1]]
+
+
+@pytest.mark.parametrize("limit_g", [2.0, 4.0, 8.0])
+def test_a_fall_is_found_by_a_sensor_of_small_range(limit_g: float) -> None:
+    for hz in (20.0, 50.0):
+        found, _ = stream(np.clip(fall_signal(RNG(6), hz), -limit_g, limit_g), hz)
+        assert len(found) == 1
 
 
 def test_what_follows_long_after_plays_no_part() -> None:
@@ -178,10 +192,16 @@ def test_statistics_say_what_their_names_say() -> None:
     before, lying = window[0][:40].mean(0), window[0][100:].mean(0)
     angle = math.degrees(math.acos(before @ lying / np.linalg.norm(before) / np.linalg.norm(lying)))
     assert ff.shown(named)["posture_change_deg"][0] == pytest.approx(angle)
+    driven = [max(abs(v) for v in sample) for sample in window[0]]
+    assert named["axis_max_g"][0] == pytest.approx(max(driven))
+    assert named["axis_full"][0] == sum(d >= 0.97 * max(driven) for d in driven)
+    near = driven[50:76]
+    assert named["axis_max_near_g"][0] == pytest.approx(max(near))
+    assert named["axis_full_near"][0] == sum(d >= 0.97 * max(near) for d in near)
 
 
 def test_the_model_is_small_and_a_broken_one_is_refused() -> None:
-    assert Path(WEIGHTS).stat().st_size < 4_000_000
+    assert Path(WEIGHTS).stat().st_size < 1_200_000
     with np.load(WEIGHTS) as archive:
         arrays = dict(archive)
     del arrays["waist_w1"]
