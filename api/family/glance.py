@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from alerts.notify.message import type_names
 from api.family.morning import Rise
 from api.family.schemas import Monitoring
+from api.schemas import Names as Pair
 from core.vocabulary import OUTCOME_NAMES, AlertState, Names, Outcome
 
 Tone = Literal["calm", "notice", "alarm", "unknown"]
@@ -50,7 +51,7 @@ def sentence(known: Known) -> tuple[Tone, Names]:
         return "alarm", _alarm(known, unsolved)
     if known.away is not None:
         return "notice", _away(known, known.away)
-    reason = known.monitoring.reasons[0] if known.monitoring.reasons else None
+    reason = _reason(known.monitoring)
     if known.monitoring.level == "none":
         zh, en = (reason.zh, reason.en) if reason else ("设备均无数据", "no device is heard of")
         return "unknown", _with(known, f"目前没有守护：{zh}", f"is not monitored now: {en}")
@@ -69,6 +70,19 @@ def sentence(known: Known) -> tuple[Tone, Names]:
     if known.alerts:
         return "notice", _settled(known, morning)
     return "calm", _with(known, f"今天一切如常{morning.zh}", f"is fine today, all as usual{morning.en}")
+
+
+def _reason(monitoring: Monitoring) -> Pair | None:
+    """Why it is not full, in few words: the first reason, or how many devices where several are to blame."""
+    silent = [one for one in monitoring.devices if not one.working]
+    if not monitoring.reasons:
+        return None
+    if len(silent) < 2 or len(silent) != len(monitoring.reasons):
+        return monitoring.reasons[0]
+    count = len(silent)
+    if count == len(monitoring.devices):
+        return Pair(zh=f"{count} 个设备均无数据", en=f"none of {count} devices is heard of")
+    return Pair(zh=f"{count} 个设备无数据", en=f"{count} devices are not heard of")
 
 
 def _with(known: Known, zh: str, en: str) -> Names:

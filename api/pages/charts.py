@@ -17,7 +17,7 @@ from api.pages.render import moment
 
 WIDTH: Final = 640.0
 HEIGHT: Final = 220.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 8.0, 10.0, 26.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56.0, 8.0, 12.0, 32.0
 GAP_BUCKETS: Final = 2.5
 """Farther apart than so many buckets, two points are not joined: nothing was measured between them."""
 _STEPS: Final = (1, 2, 2.5, 5, 10)

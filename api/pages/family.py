@@ -133,7 +133,7 @@ def _summary(points: list[dict[str, Any]]) -> dict[str, str]:
     count = sum(one["count"] for one in points)
     mean = sum(one["avg"] * one["count"] for one in points) / count
     low, high = min(one["min"] for one in points), max(one["max"] for one in points)
-    return {name: f"{value:.1f}" for name, value in (("mean", mean), ("low", low), ("high", high))}
+    return {name: f"{round(value, 1):g}" for name, value in (("mean", mean), ("low", low), ("high", high))}
 
 
 async def services(visit: Visit) -> Response:

@@ -13,7 +13,7 @@ import pytest
 from api.family.glance import Known, sentence
 from api.family.kinship import called
 from api.family.morning import Rise, rise
-from api.family.schemas import Monitoring
+from api.family.schemas import MonitoredDevice, Monitoring
 from api.schemas import Names as Pair
 from core.vocabulary import Names
 
@@ -120,3 +120,21 @@ def test_motion_speaks_where_there_is_no_bed() -> None:
 )  # fmt: skip
 def test_families_read_their_own_word(relation: str, sex: str, word: str) -> None:
     assert called(relation, sex, "王秀英").zh == word
+
+
+def test_many_silent_devices_are_a_number() -> None:
+    watched = monitored("none", "手环：失联", "床垫：失联")
+    watched.devices = [
+        MonitoredDevice(
+            kind="bed",
+            kind_name=Pair(zh="", en=""),
+            name="",
+            working=False,
+            last_sample=None,
+            battery=None,
+            reason=None,
+        )
+        for _ in range(2)
+    ]
+    _, said = sentence(replace(WELL, monitoring=watched))
+    assert said.zh == "妈妈目前没有守护：2 个设备均无数据"
