@@ -41,7 +41,7 @@ ALLOWED: dict[str, set[str]] = {
         "alerts.service",
     },
     # The console is a client like any other: it stands on the public HTTP API alone.
-    "api.console": {"api.console", "core"},
+    "api.console": {"api.console", "api.pages.charts", "core"},
     # Pages have what any integrator has: the API over HTTP. No database, no domain.
     "api.pages": {"api.pages", "api.deps", "api.state", "core"},
     "simulators": {"simulators", "core"},

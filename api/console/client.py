@@ -119,6 +119,14 @@ class Gateway:
         self.sessions.end(session)
         raise SignedOut
 
+    async def file(self, session: Session, path: str, **params: Any) -> httpx.Response:
+        """A document below `/api/v1` as this person, as it is. Raises Away, SignedOut, Refused."""
+        header = {"Authorization": f"Bearer {await self.token(session)}"}
+        answer = await self._send("GET", path, address=session.address, headers=header, params=params)
+        if not answer.is_success:
+            _read(answer)
+        return answer
+
     async def pages(self, session: Session, path: str, *, most: int = 5_000, **params: Any) -> list[dict[str, Any]]:
         """All items of a paged list, `most` at most."""
         items: list[dict[str, Any]] = []

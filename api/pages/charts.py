@@ -103,6 +103,45 @@ def month_bars(months: Sequence[dict[str, Any]], *, title: str, percent: bool, t
     return _svg(title, words, body, WIDTH, HEIGHT)
 
 
+def hour_map(
+    points: Sequence[dict[str, Any]], *, end: datetime, days: int, zone: ZoneInfo, title: str
+) -> Markup:  # fmt: skip
+    """Days below each other, hours beside each other: the darker, the more; an hour without readings stays blank.
+
+    points: `t`, `avg`, `count` of whole hours. Empty Markup where there are none.
+    """
+    totals: dict[tuple[Any, int], float] = {}
+    for one in points:
+        local = moment(one["t"]).astimezone(zone)
+        key = (local.date(), local.hour)
+        totals[key] = totals.get(key, 0.0) + one["avg"] * one["count"]
+    if not totals:
+        return Markup()
+    most = max(totals.values()) or 1.0
+    today = end.astimezone(zone).date()
+    width, row = (WIDTH - _LEFT - _RIGHT) / 24, 15.0
+    body = []
+    for line in range(days):
+        day = today - timedelta(days=days - 1 - line)
+        y = _TOP + line * row
+        body.append(f'<text x="{_LEFT - 6}" y="{y + 11:.1f}" text-anchor="end">{day.month}/{day.day}</text>')
+        for hour in range(24):
+            value = totals.get((day, hour))
+            if value is None:
+                continue
+            shade = 0.06 + 0.94 * (value / most) ** 0.5
+            told = f"{day.month}/{day.day} {hour}:00 {value:.0f}"
+            body.append(
+                f'<rect class="heat" x="{_LEFT + hour * width:.1f}" y="{y:.1f}" width="{width - 1:.1f}" '
+                f'height="{row - 1}" fill-opacity="{shade:.2f}"><title>{told}</title></rect>'
+            )
+    bottom = _TOP + days * row
+    for hour in range(0, 24, 3):
+        body.append(f'<text x="{_LEFT + hour * width:.1f}" y="{bottom + 15:.1f}">{hour}:00</text>')
+    words = f"{len(totals)} h, {_number(sum(totals.values()))}"
+    return _svg(title, words, body, WIDTH, bottom + 22)
+
+
 def runs(points: Sequence[dict[str, Any]], bucket: timedelta) -> list[list[dict[str, Any]]]:
     """Points that belong together: none of them farther from the one before than GAP_BUCKETS."""
     found: list[list[dict[str, Any]]] = []
