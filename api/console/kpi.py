@@ -64,10 +64,12 @@ async def kpi(view: View, span: str = "month") -> None:
         f"{' aria-current=true' if one == span else ''}>{escape(say(f'kpi.span.{one}'))}</a>"
         for one in SPANS
     )
+    report_link = f'<a class="button" href="{link}&format=html" target="_blank" rel="noopener">'
+    table_link = f'<a class="button" href="{link}&format=csv">'
     parts = [
-        f'<h1>{escape(say("kpi.title"))}</h1><div class="row">{tabs}'
-        f'<a class="button" href="{link}&format=html" target="_blank" rel="noopener">{escape(say("kpi.report"))}</a>'
-        f'<a class="button" href="{link}&format=csv">{escape(say("kpi.csv"))}</a></div>',
+        f"<h1>{escape(say('kpi.title'))}</h1>",
+        f'<div class="row">{tabs}{report_link}{escape(say("kpi.report"))}</a>',
+        f"{table_link}{escape(say('kpi.csv'))}</a></div>",
         _counts(found, say),
         f'<section class="part"><h2>{escape(say("kpi.urgent"))}</h2>{_shares(found["indicators"], say)}</section>',
         *(_division(name, found["by"][name], say) for name in DIVISIONS),

@@ -57,7 +57,7 @@ SPANS: Final = {
 }
 VITALS: Final = tuple(one for one in METRICS if one.kind == "vital")
 ROUTINE_DAYS: Final = 14
-ORDERS: Final = ("daily-living/orders", "companionship/visits", "goods/orders", "rehabilitation/orders")
+ORDERS: Final = ("daily-living/orders", "companionship/visits", "goods/orders", "rehabilitation/sessions")
 Thing = dict[str, Any]
 
 
@@ -128,7 +128,11 @@ class _Page:
     def head(self, person: Thing) -> str:
         """Who it is, where, and whether somebody watches."""
         say = self._say
-        place = " ".join(str(person[name]) for name in ("building", "floor", "room") if person.get(name))
+        where = (("building", "楼栋 "), ("floor", "楼层 "), ("room", "房间 "))
+        place = say.pair(
+            " · ".join(f"{word}{person[name]}" for name, word in where if person[name]),
+            ", ".join(f"{name} {person[name]}" for name, _ in where if person[name]),
+        )
         facts = [
             ("resident.place", place),
             ("resident.birth", person["birth_date"]),

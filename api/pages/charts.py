@@ -136,8 +136,7 @@ def hour_map(
                 f'height="{row - 1}" fill-opacity="{shade:.2f}"><title>{told}</title></rect>'
             )
     bottom = _TOP + days * row
-    for hour in range(0, 24, 3):
-        body.append(f'<text x="{_LEFT + hour * width:.1f}" y="{bottom + 15:.1f}">{hour}:00</text>')
+    body += [f'<text x="{_LEFT + n * width:.1f}" y="{bottom + 15:.1f}">{n}:00</text>' for n in range(0, 24, 3)]
     words = f"{len(totals)} h, {_number(sum(totals.values()))}"
     return _svg(title, words, body, WIDTH, bottom + 22)
 
