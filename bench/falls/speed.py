@@ -3,7 +3,8 @@
     python -m bench.falls.speed
 
 `idle` are devices at rest, whose windows hold no impact and go no further than the ring; `struck` are windows with one
-impact each, the dear case; `batch` is the model alone over 1,000 impacts at once. Medians of several runs.
+impact each, the dear case; `batch` is the model alone over 1,000 impacts at once. Processor time, which other work on
+the machine disturbs least; medians of several runs. Set OMP_NUM_THREADS=1, or the time of all threads is summed up.
 """
 
 from __future__ import annotations
@@ -46,20 +47,20 @@ def _streamed_ms(make: Callable[[np.random.Generator], np.ndarray], position: st
     detector = FallDetector()
     for device in range(_DEVICES):
         detector.consume_window(device, -60.0, _HZ, windows[device][:50], position)
-    begin = time.perf_counter()
+    begin = time.process_time()
     for device, window in enumerate(windows):
         detector.consume_window(device, 0.0, _HZ, window, position)
     detector.flush()
-    return 1000 * (time.perf_counter() - begin) / _DEVICES
+    return 1000 * (time.process_time() - begin) / _DEVICES
 
 
 def _batch_ms(position: str) -> float:
     """Milliseconds for the model over 1,000 impacts at once."""
     windows = np.random.default_rng(2).normal(0, 0.7, (_BATCH, ff.WIDTH, 3)) + np.array([0.0, 0.0, 1.0])
     model = production()
-    begin = time.perf_counter()
+    begin = time.process_time()
     model.score(windows, position)
-    return 1000 * (time.perf_counter() - begin)
+    return 1000 * (time.process_time() - begin)
 
 
 def main() -> None:
