@@ -20,12 +20,9 @@ from zoneinfo import ZoneInfo
 from fastapi import Response
 from pydantic import SecretStr
 
-from api.auth.accounts import Account, Accounts
-from api.auth.throttle import Throttle
-from api.auth.tokens import Tokens
+from api.app import create_app
+from api.auth.accounts import Account
 from api.deps import AuditTrail
-from api.limits import RateLimit, WrongGuesses
-from api.middleware import RequestMetrics
 from api.services.engine import records
 from api.services.engine.kind import RecordKind
 from api.state import AppState
@@ -196,17 +193,7 @@ def open_house(pool: Pool, clock: ManualClock, anchor: datetime, institution: UU
     """The stage for an institution; the clock is moved to the anchor."""
     clock.step(anchor.timestamp() - clock.time())
     settings = Settings(token_key=SecretStr("no request is answered here: nobody signs in"))
-    state = AppState(
-        settings=settings,
-        clock=clock,
-        pool=pool,
-        metrics=RequestMetrics(),
-        tokens=Tokens(settings.require_token_key(), clock, access_seconds=settings.access_token_seconds),
-        accounts=Accounts(pool, clock),
-        throttle=Throttle(clock),
-        callers=RateLimit(clock, 0),
-        link_guesses=WrongGuesses(clock, misses_max=1, window_seconds=1.0),
-    )
+    state: AppState = create_app(settings, clock, pool).state.anhu
     house = House(pool, clock, anchor, institution, site, state, residents)
     house.learn()
     return house

@@ -28,6 +28,7 @@ from cli.demo_month import (
     home_care,
     orders,
     people,
+    premises,
     readings,
     region,
     rehabilitation,
@@ -108,7 +109,8 @@ def _stories(house: House, script: Script, passwords: Mapping[str, str]) -> Iter
     yield from chain(
         people.stories(house), suppliers.stories(), rota.stories(), assessments.stories(house), alarms.stories(house),
         health.stories(house), rehabilitation.stories(house), orders.stories(house), goods.stories(),
-        companionship.stories(house), home_care.stories(house), safety.stories(), region.stories(house, passwords),
+        companionship.stories(house), home_care.stories(house), safety.stories(),
+        premises.stories(house), region.stories(house, passwords),
     )  # fmt: skip
     yield "notices read", _read
 

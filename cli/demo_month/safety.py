@@ -226,9 +226,9 @@ def _article(row: tuple[str, str, str, str], tale: Tale) -> None:
 
 FACILITIES: Final[tuple[tuple[dict[str, Any], str, str], ...]] = (
     ({"title": "安护示范养老院", "facility_type": "institution", "run_by": "society", "street": "白市驿镇",
-      "community": "和平社区", "comprehensive": True, "beds": 120, "nursing_beds": 84, "care_licence": True,
+      "community": "和平社区", "comprehensive": True, "beds": 16, "nursing_beds": 13, "care_licence": True,
       "medical_licence": True, "grade": 4, "price_from": 2400,
-      "introduction": "医养结合机构，护理型床位 84 张，与高新区人民医院签约。"}, "operating", "full"),
+      "introduction": "医养结合机构，护理型床位 13 张，与高新区人民医院签约。"}, "operating", "full"),
     ({"title": "白市驿镇综合养老服务中心", "facility_type": "centre", "run_by": "society", "street": "白市驿镇",
       "community": "驿都社区", "beds": 20, "nursing_beds": 8, "care_licence": True}, "operating", "basic"),
     ({"title": "海龙村互助养老点", "facility_type": "mutual_aid", "rural": True, "run_by": "society",
@@ -242,7 +242,7 @@ FACILITIES: Final[tuple[tuple[dict[str, Any], str, str], ...]] = (
 
 def _facilities(tale: Tale) -> None:
     for number, (words, state, quality) in enumerate(FACILITIES):
-        tale.on(33, f"{10 + number}:00")
+        tale.on(44, f"{10 + number}:00")
         record = tale.make("admin", FACILITY, **words)
         tale.at(tale.clock.now(), minutes=20)
         tale.do("admin", FACILITY, record, "file", note="已在民政部门备案")

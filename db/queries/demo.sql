@@ -39,6 +39,12 @@ SELECT id FROM workers WHERE name = %(name)s
 -- name: product
 SELECT id, name, price FROM products WHERE code = %(code)s
 
+-- name: facility
+SELECT id FROM service_records WHERE service = 'information' AND kind = 'facility' AND title = %(title)s
+
+-- name: bed
+SELECT id FROM beds WHERE label = %(label)s
+
 -- name: device
 SELECT key, id FROM devices WHERE id = %(id)s
 

@@ -63,7 +63,7 @@ class Demo:
             "users", "residents", "contacts", "consents", "providers", "workers", "worker_certificates", "products",
             "stock_moves", "visit_targets", "hour_accounts", "hour_entries", "service_records", "service_events",
             "notices", "alerts", "alert_entries", "outbox", "events", "readings", "rollup_5m", "rollup_1h", "rollup_1d",
-            "rota_shifts", "rota_handovers", "rescue_cards", "vital_limits", "audit_log",
+            "rota_shifts", "rooms", "beds", "bed_uses", "rota_handovers", "rescue_cards", "vital_limits", "audit_log",
         )  # fmt: skip
         return {one: self.rows(f"SELECT count(*) AS n FROM {one}")[0]["n"] for one in tables}
 
