@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -79,6 +80,7 @@ def demo_life(
 @app.command("demo-month", hidden=True)
 def demo_month(data_dir: Annotated[Path, Option()]) -> None:
     """The month before the demo: told once, beside the running installation. Started by `anhu up --demo`."""
+    os.nice(importlib.import_module("cli.demo_month.script").NICE)
     demo, month = importlib.import_module("cli.demo"), importlib.import_module("cli.demo_month.month")
     month.main(data_dir, load_settings().require_database(), demo.SCRIPT, SystemClock())
 

@@ -6,7 +6,6 @@ The order matters only where one thing needs another: people, who works with the
 from __future__ import annotations
 
 import json
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -49,8 +48,6 @@ from db.tenant import service_transaction
 
 log = logging.get(__name__)
 
-NICE: Final = 10
-"""Whoever lives in the demo now goes before what was."""
 AGAIN_SECONDS: Final = 2.0
 READ_AFTER: Final = timedelta(days=2)
 
@@ -126,7 +123,6 @@ def main(data_dir: Path, url: str, script: Script, clock: Clock) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    os.nice(NICE)
     pool = make_pool(url, "api", size_max=3)
     began = clock.monotonic()
     try:

@@ -9,6 +9,10 @@ FOUNDED_DAYS: Final = 45
 """The institution was founded so long before the first start: the month counts from there, whenever it is told."""
 
 
+NICE: Final = 10
+"""Whoever lives in the demo now goes before what was; also while its modules are loaded."""
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
     """Whose month it is: the site, how many residents, the seed of their lives."""
