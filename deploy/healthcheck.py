@@ -1,6 +1,6 @@
 """A role's own figures enter, an exit code leaves: 0 where it does its work, 1 and a sentence where it does not.
 
-    healthcheck.py [api|ingest|alerts|jobs|accounts]
+    healthcheck.py [api|ingest|alerts|jobs|accounts|console]
 
 Without a name it looks at what the container's first process was started as.
 """
@@ -22,7 +22,7 @@ from core.settings import Settings, load_settings
 TIMEOUT_SECONDS = 4.0
 HEARTBEAT_SECONDS_MAX = 60.0
 ACCOUNTS_SECONDS_MAX = 180.0
-ROLES = ("api", "ingest", "alerts", "jobs", "accounts")
+ROLES = ("api", "ingest", "alerts", "jobs", "accounts", "console")
 
 Samples = list[tuple[str, dict[str, str], float]]
 
@@ -32,6 +32,13 @@ def check_api(settings: Settings) -> None:
     answer = httpx.get(f"http://127.0.0.1:{settings.api_port}/readyz", timeout=TIMEOUT_SECONDS, trust_env=False)
     if answer.status_code != httpx.codes.OK:
         raise Unavailable(f"/readyz answers {answer.status_code}: {answer.text[:200]}")
+
+
+def check_console(settings: Settings) -> None:
+    """It answers; whether the API does is the API's own health, and the pages say so."""
+    answer = httpx.get(f"http://127.0.0.1:{settings.console_port}/healthz", timeout=TIMEOUT_SECONDS, trust_env=False)
+    if answer.status_code != httpx.codes.OK:
+        raise Unavailable(f"/healthz answers {answer.status_code}")
 
 
 def check_ingest(samples: Samples) -> None:
@@ -93,6 +100,7 @@ def examine(role: str, settings: Settings, clock: Clock) -> None:
     """Raise what is wrong with the role."""
     checks: dict[str, Callable[[], None]] = {
         "api": lambda: check_api(settings),
+        "console": lambda: check_console(settings),
         "ingest": lambda: check_ingest(scrape(settings)),
         "alerts": lambda: check_alerts(scrape(settings)),
         "jobs": lambda: check_jobs(scrape(settings), clock),

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from core.clock import ManualClock, SystemClock
 from core.errors import Misconfigured, Unavailable
-from core.settings import load_settings
+from core.settings import Settings, load_settings
 from deploy import healthcheck
 from ingest.metrics import IngestMetrics
 from tests.fixtures.brokers import free_port
@@ -126,3 +126,28 @@ def test_a_running_role_is_healthy_by_its_own_figures(
         until(healthy, f"{role} in health", 30)
     finally:
         assert process.stop() == 0, process.log()
+
+
+def test_console_is_healthy_while_it_answers_whether_or_not_the_api_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    port, away = free_port(), free_port()
+    settings = load_settings(console_port=port)
+    with pytest.raises(httpx.HTTPError):
+        healthcheck.examine("console", settings, SystemClock())
+    environment = {"ANHU_API_URL": f"http://127.0.0.1:{away}", "ANHU_CONSOLE_PORT": str(port)}
+    role = Role("console", environment, tmp_path / "console.log")
+    role.start()
+    try:
+        until(lambda: _is_well("console", settings), "the console answering", 60)
+    finally:
+        role.stop()
+
+
+def _is_well(role: str, settings: Settings) -> bool:
+    try:
+        healthcheck.examine(role, settings, SystemClock())
+    except httpx.HTTPError:
+        return False
+    return True
