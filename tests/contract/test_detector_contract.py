@@ -72,7 +72,7 @@ def test_every_detector_has_a_driver() -> None:
     assert {make().kind for make in (*DRIVERS, *HOME_DRIVERS)} == detector_classes()
 
 
-def tests_against_twins() -> dict[str, str]:
+def against_twins() -> dict[str, str]:
     """Source by name of every test that says it compares with a twin, file by file."""
     found = {}
     for folder in ("unit/alerts/detectors", "contract"):
@@ -87,7 +87,7 @@ def tests_against_twins() -> dict[str, str]:
 @pytest.mark.parametrize("kind", sorted(detector_classes(), key=lambda kind: kind.__name__))
 def test_every_detector_is_compared_with_a_slow_twin(kind: type) -> None:
     needle = "naive_falls." if kind is FallDetector else f"{kind.__name__}("
-    assert [name for name, source in tests_against_twins().items() if needle in source]
+    assert [name for name, source in against_twins().items() if needle in source]
 
 
 def test_findings_are_well_formed_and_there_are_some(driver: Driver) -> None:
