@@ -198,7 +198,9 @@ def test_an_administrator_keeps_the_accounts(api: Api) -> None:
     new = {"username": "Nurse.Wu", "password": "a long sentence", "role": "caregiver", "name": "吴护士"}
     made = admin.post("/api/v1/users", json=new)
     assert (made.status_code, made.json()["username"]) == (201, "nurse.wu")
-    assert "password" not in made.text
+    assert new["password"] not in made.text
+    assert "argon2" not in made.text
+    assert not {"password", "password_hash"} & made.json().keys()
     assert admin.post("/api/v1/users", json=new).status_code == 409
     assert admin.post("/api/v1/users", json={**new, "username": "boss", "role": "regulator"}).status_code == 422
     path = f"/api/v1/users/{made.json()['id']}"
