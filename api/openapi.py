@@ -134,7 +134,7 @@ def _possible(path: str, method: str, operation: dict[str, Any]) -> list[str]:
     if "/auth/" in path or path.endswith("/me/password"):
         found.append("401")
     names = {one["name"] for one in operation.get("parameters", ())}
-    if "{" in path or method in ("post", "delete") or names & {"subject", "resident"}:
+    if "{" in path or method in ("post", "delete") or names & {"subject", "resident", "site"}:
         found.append("404")
     if operation.get("parameters") or operation.get("requestBody"):
         found.append("422")

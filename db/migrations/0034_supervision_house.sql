@@ -14,9 +14,6 @@ GRANT SELECT ON rooms, beds, staff_trainings, staff_training_people, staff_filin
     TO anhu_supervision;
 GRANT SELECT (id, institution_id, bed_id, reserved, used_from, used_to) ON bed_uses TO anhu_supervision;
 
-GRANT CREATE ON SCHEMA public TO anhu_supervision;
-SET LOCAL ROLE anhu_supervision;
-
 -- Facilities in operation at a moment. Where the house keeps a register of beds or licences, that counts, not what it
 -- said of itself. `supervision_facilities()` stays for the release before and goes with a later one.
 CREATE FUNCTION supervision_facilities_at(at timestamptz)
@@ -187,5 +184,8 @@ $$;
 REVOKE ALL ON FUNCTION supervision_facilities_at(timestamptz), supervision_cases(timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION supervision_facilities_at(timestamptz) TO anhu_api, anhu_jobs;
 GRANT EXECUTE ON FUNCTION supervision_cases(timestamptz) TO anhu_api;
-RESET ROLE;
+
+GRANT CREATE ON SCHEMA public TO anhu_supervision;
+ALTER FUNCTION supervision_facilities_at(timestamptz) OWNER TO anhu_supervision;
+ALTER FUNCTION supervision_cases(timestamptz) OWNER TO anhu_supervision;
 REVOKE CREATE ON SCHEMA public FROM anhu_supervision;
