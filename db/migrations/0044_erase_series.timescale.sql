@@ -14,7 +14,7 @@ BEGIN
         SELECT c.materialization_hypertable_schema AS schema, c.materialization_hypertable_name AS name, l.width
         FROM (VALUES ('rollup_5m', interval '5 minutes'), ('rollup_1h', interval '1 hour'),
                      ('rollup_1d', interval '1 day')) AS l (name, width)
-        JOIN timescaledb_information.continuous_aggregates c ON c.view_name = l.name AND c.view_schema = 'public'
+        JOIN timescaledb_information.continuous_aggregates c ON to_regclass(format('%I.%I', c.view_schema, c.view_name)) = to_regclass(l.name)
     LOOP
         EXECUTE format('DELETE FROM %I.%I WHERE device_key = $1 AND bucket > $2 AND bucket < $3', level.schema, level.name)
             USING key, begins - level.width, ends;
