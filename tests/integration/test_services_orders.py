@@ -53,6 +53,7 @@ def test_an_order_goes_from_the_wish_to_the_receipt(api: Api, wish: dict[str, An
     assert (done["state"], done["final"], done["own_share"]) == ("archived", True, "19.50")
     assert done["detail"]["certified"] is True
     assert set(done["detail"]["times"]) == {"check_in", "begin", "check_out"}
+    assert done["due_at"] is None, "an order whose worker has come is not overdue"
     history = staff.get(f"{one}/history").json()["items"]
     assert [event["action"] for event in history] == [
         "create", "assess", "assign", "accept", "check_in", "begin", "check_out", "confirm", "settle", "archive",

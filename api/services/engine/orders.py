@@ -194,6 +194,8 @@ def _check_worker(step: Step, today: date) -> None:
 def stamp(step: Step) -> None:
     """The time of coming, beginning and going, as the platform saw it."""
     step.detail["times"] = {**step.detail.get("times", {}), step.action: step.now.isoformat()}
+    if step.action == "check_in":
+        step.record["due_at"] = None  # who has come is not late any more
 
 
 def settle(step: Step) -> None:
