@@ -85,13 +85,12 @@ class _DeviceStream:
 
     def messages(self, start: float, end: float) -> Iterator[Message]:
         block = (start // BLOCK_SECONDS) * BLOCK_SECONDS
-        boot: Entry | None = self._sensor.boot(start)
+        boot = self._sensor.boot(start)
         time = start
         while block < end:
             for entry in self._sensor.entries(block):
-                if boot is not None and entry.time >= boot.time:
-                    first, boot = boot, None
-                    yield from self._say(first, end)
+                while boot and entry.time >= boot[0].time:
+                    yield from self._say(boot.pop(0), end)
                 if entry.time >= start:
                     time = entry.time
                     yield from self._say(entry, end)

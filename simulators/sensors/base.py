@@ -93,9 +93,16 @@ class Sensor:
         """What the device says because something happened in [start, end)."""
         return []
 
-    def boot(self, start: float) -> Entry:
-        """The first word of a device that comes up at the start of a stream; spread over a second."""
-        return Entry(start + 0.9 * self._phase, "status", self.status(start))
+    def boot(self, start: float) -> list[Entry]:
+        """The first words of a device that comes up at the start of a stream; spread over a second."""
+        time = start + 0.9 * self._phase
+        measured = self.first(time)
+        reading = [Entry(time, "telemetry", measured)] if measured else []
+        return [Entry(time, "status", self.status(start)), *reading]
+
+    def first(self, time: float) -> dict[str, Any]:  # noqa: ARG002 -- the signature is that of every sensor
+        """What is measured on coming up, so that a sensor that reports each quarter of an hour is known to live."""
+        return {}
 
     def status(self, time: float) -> dict[str, Any]:
         rssi = round(self._rssi + 3.0 * np.sin(time / 1800.0 + 6.0 * self._phase))

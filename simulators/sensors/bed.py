@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from simulators.sensors.base import Entry, Sensor
@@ -23,6 +25,9 @@ class Bed(Sensor):
                 times.tolist(), occupied.tolist(), breaths.tolist(), rates.tolist(), strict=True
             )
         ]
+
+    def first(self, time: float) -> dict[str, Any]:
+        return {"bed": int(self.life.in_bed(np.array([time]))[0])}
 
     def happenings(self, start: float, end: float, rng: np.random.Generator) -> list[Entry]:
         entries = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from simulators.sensors.base import Entry, Sensor
@@ -16,6 +18,9 @@ class Door(Sensor):
     def telemetry(self, start: float, end: float, rng: np.random.Generator) -> list[Entry]:  # noqa: ARG002 -- the signature is that of every sensor
         times = self.grid(start, end, self.report_seconds, 1.0).tolist()
         return [Entry(time, "telemetry", {"door": 0}) for time in times]
+
+    def first(self, time: float) -> dict[str, Any]:  # noqa: ARG002 -- the signature is that of every sensor
+        return {"door": 0}
 
     def happenings(self, start: float, end: float, rng: np.random.Generator) -> list[Entry]:
         entries = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from simulators.sensors.base import Entry, Sensor
@@ -31,6 +33,9 @@ class Gas(Sensor):
             Entry(time, "telemetry", {"gas_lel": value})
             for time, value in zip(every.tolist(), level.tolist(), strict=True)
         ]
+
+    def first(self, time: float) -> dict[str, Any]:
+        return {"gas_lel": round(float(self._concentration(np.array([time]))[0]), 1)}
 
     def happenings(self, start: float, end: float, rng: np.random.Generator) -> list[Entry]:  # noqa: ARG002 -- the signature is that of every sensor
         entries = []

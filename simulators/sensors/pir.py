@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from simulators.sensors.base import Entry, Sensor
@@ -23,3 +25,6 @@ class Pir(Sensor):
             Entry(time, "telemetry", {"motion": count})
             for time, count in zip(times.tolist(), counts.tolist(), strict=True)
         ]
+
+    def first(self, time: float) -> dict[str, Any]:  # noqa: ARG002 -- the signature is that of every sensor
+        return {"motion": 0}  # counted from now on

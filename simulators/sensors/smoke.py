@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from simulators.sensors.base import Entry, Sensor
@@ -15,3 +17,6 @@ class Smoke(Sensor):
     def telemetry(self, start: float, end: float, rng: np.random.Generator) -> list[Entry]:  # noqa: ARG002 -- the signature is that of every sensor
         times = self.grid(start, end, self.report_seconds, 1.0).tolist()
         return [Entry(time, "telemetry", {"smoke": 0, "battery": round(self.battery(time))}) for time in times]
+
+    def first(self, time: float) -> dict[str, Any]:
+        return {"smoke": 0, "battery": round(self.battery(time))}

@@ -69,7 +69,9 @@ def test_values_do_not_depend_on_where_the_stream_starts() -> None:
 
     world = make_world(2, 3, "demo")
     whole = values(run(world, T0, 7200.0))
-    assert values(run(world, T0 + 4321.0, 7200.0 - 4321.0)) == [v for v in whole if v[0] >= T0 + 4321.0]
+    # In its first second each device measures because it comes up.
+    late = [v for v in values(run(world, T0 + 4321.0, 7200.0 - 4321.0)) if v[0] >= T0 + 4322.0]
+    assert late == [v for v in whole if v[0] >= T0 + 4322.0]
 
 
 @pytest.mark.parametrize("pack", [1, 10])
@@ -108,6 +110,18 @@ def test_every_device_says_at_once_that_it_is_there() -> None:
     boots = [m for m in first.values() if m.channel == "status" and m.time < T0 + 1235.5]
     assert {json.loads(m.payload)["seq"] for m in boots} == {0}
     assert len(boots) >= 15  # another message may by chance fall into a device's first second
+
+
+def test_what_stands_in_a_home_measures_as_soon_as_it_comes_up() -> None:
+    measured = {
+        (m.device, metric)
+        for m in run(make_world(3, 4, "demo"), T0 + 1234.5, 1.0)
+        if m.channel == "telemetry"
+        for metric in json.loads(m.payload)["m"]
+    }
+    for number in range(1, 4):
+        wanted = {("bed", "bed"), ("door", "door"), ("smoke", "smoke"), ("gas", "gas_lel"), ("pir", "motion")}
+        assert {(f"{kind}-{number:04d}", metric) for kind, metric in wanted} <= measured
 
 
 def test_an_endless_stream_is_lazy_and_its_memory_bounded() -> None:
