@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from alerts.detectors.aftermath import FallAftermath
 from alerts.detectors.base import Detector
@@ -66,23 +64,3 @@ def clinical(known: Mapping[str, str]) -> dict[str, bool | None]:
         "oxygen": known["oxygen"] == "oxygen" if "oxygen" in known else None,
         "altered": known["consciousness"] != "A" if "consciousness" in known else None,
     }
-
-
-LIMITS_RISING = ("low_critical", "low", "high", "high_critical")
-
-
-def own_limits(defaults: Mapping[str, float], row: Mapping[str, Any]) -> dict[str, float]:
-    """One person's limits: what was set for them, and the defaults wherever those do not contradict it.
-
-    A default that would cross an own limit gives way: it is switched off (NaN).
-    """
-    own = {name: float(row[name]) for name in LIMITS_RISING if row[name] is not None}
-    merged = dict(defaults) | own
-    for at, name in enumerate(LIMITS_RISING):
-        if name in own:
-            continue
-        below = [own[other] for other in LIMITS_RISING[:at] if other in own]
-        above = [own[other] for other in LIMITS_RISING[at + 1 :] if other in own]
-        if any(merged[name] < limit for limit in below) or any(merged[name] > limit for limit in above):
-            merged[name] = math.nan
-    return merged

@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 
 from alerts import checkpoint, directory, metrics, restraint
-from alerts.detector_set import Detectors, clinical, own_limits
+from alerts.detector_set import Detectors, clinical
 from alerts.detectors.base import Batch, Finding
 from alerts.detectors.routine_day import RoutineDay
 from alerts.directory import Directory
 from alerts.findings import release, store
 from alerts.ingest_watch import IngestWatch
+from alerts.own_limits import own_limits
 from alerts.takeover import TakeoverWatch
 from core.clock import Clock, from_unix
 from core.errors import AnhuError, BadInput

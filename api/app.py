@@ -49,7 +49,10 @@ from api.providers.routes import router as providers_router
 from api.residents.fences import router as fences_router
 from api.residents.limits import router as limits_router
 from api.residents.news2 import router as news2_router
+from api.residents.nights import router as nights_router
+from api.residents.positions import router as positions_router
 from api.residents.routes import router as residents_router
+from api.residents.usual import router as usual_router
 from api.residents.vitals import router as vitals_router
 from api.retention.routes import router as retention_router
 from api.rights.routes import router as rights_router
@@ -76,6 +79,9 @@ ROUTERS = (
     reach_router,
     rights_router,
     limits_router,
+    nights_router,
+    positions_router,
+    usual_router,
     news2_router,
     vitals_router,
     # Before the devices: `checks` and `discovered` are no device's id.

@@ -5,6 +5,7 @@ The detectors take new limits up at once; where a person has none, the defaults 
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from itertools import pairwise
 from typing import Annotated, Any, Literal
@@ -13,6 +14,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
+from alerts.own_limits import DEFAULTS, LIMITS_RISING, own_limits
 from api.deps import API, STAFF, Audit, Caller, Tx, require
 from api.schemas import Input, Instant, Storable
 from api.state import State
@@ -66,19 +68,45 @@ class Limits(BaseModel):
     valid_to: datetime | None = Field(description="when they ended, or will; null while they hold")
 
 
+class LimitsInForce(BaseModel):
+    """What one metric is judged by now: the person's own limits, the defaults beside them; null is not judged."""
+
+    metric: str = Field(examples=["heart_rate"])
+    unit: str = Field(examples=["/min"])
+    low: float | None
+    high: float | None
+    low_critical: float | None
+    high_critical: float | None
+    own: bool = Field(description="whether any of them was set for this person")
+
+
 class LimitsList(BaseModel):
-    """Every limit that was ever set for a resident, newest first."""
+    """Every limit that was ever set for a resident, newest first, and what holds now."""
 
     items: list[Limits]
+    in_force: list[LimitsInForce]
     next: None = None
 
 
 @router.get("/{resident_id}/limits", summary="个人生命体征阈值 · Vital limits", dependencies=[require(*STAFF)])
-def list_limits(resident_id: UUID, tx: Tx, audit: Audit) -> LimitsList:
-    """Those in force have no end, or one that lies ahead."""
+def list_limits(resident_id: UUID, tx: Tx, state: State, audit: Audit) -> LimitsList:
+    """What was set, and what holds now: where a person has no own limit, the default does."""
     tx.one("residents.exists", resident=resident_id)
     audit.record("read_limits", "resident", resident_id)
-    return LimitsList(items=_all(tx, resident_id))
+    items = _all(tx, resident_id)
+    return LimitsList(items=items, in_force=in_force(items, state.clock.now()))
+
+
+def in_force(items: list[Limits], now: datetime) -> list[LimitsInForce]:
+    """What the detectors judge by at this moment."""
+    held = {one.metric: one for one in items if one.valid_from <= now and (one.valid_to is None or one.valid_to > now)}
+    found = []
+    for metric, defaults in DEFAULTS.items():
+        own = held.get(metric)
+        limits = own_limits(defaults, own.model_dump()) if own else defaults
+        values = {name: None if math.isnan(limits[name]) else limits[name] for name in LIMITS_RISING}
+        found.append(LimitsInForce(metric=metric, unit=BY_CODE[metric].unit, own=own is not None, **values))
+    return found
 
 
 @router.post(

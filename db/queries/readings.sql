@@ -113,3 +113,51 @@ GROUP BY 1 ORDER BY 1
 SELECT '00000000-0000-0000-0000-000000000000'::uuid AS resident, 1::smallint AS metric, interval '1 hour' AS width,
        timestamptz '2000-01-01 16:00+00' AS origin, now() - interval '30 days' AS oldest,
        now() - interval '8 days' AS edge, now() AS newest
+
+-- name: usual
+-- Per metric and hour of the local day (one for all hours where a metric is measured by hand): the median of means of
+-- five minutes and the median of the distances from it.
+WITH seen AS MATERIALIZED (
+    SELECT r.metric, r.sum / r.count AS value, r.count, (r.bucket AT TIME ZONE %(zone)s)::date AS day,
+           CASE WHEN r.metric = ANY (%(by_hour)s::smallint[])
+                THEN extract(hour FROM r.bucket AT TIME ZONE %(zone)s)::int END AS hour
+    FROM bindings b
+    CROSS JOIN LATERAL (
+        SELECT metric, bucket, count, sum FROM readings_5m
+        WHERE device_key = b.device_key AND metric = ANY (%(metrics)s::smallint[])
+          AND bucket >= %(start)s AND bucket < %(end)s
+          AND bucket >= b.bound_from AND bucket <= coalesce(b.bound_to, 'infinity') - interval '5 minutes'
+        OFFSET 0
+    ) r
+    WHERE b.resident_id = %(resident)s AND b.bound_from < %(end)s AND coalesce(b.bound_to, 'infinity') > %(start)s
+), middle AS (
+    SELECT metric, hour, percentile_cont(0.5) WITHIN GROUP (ORDER BY value) AS median, sum(count)::bigint AS readings,
+           count(DISTINCT day) AS days
+    FROM seen GROUP BY metric, hour
+)
+SELECT m.metric, m.hour, m.median, m.readings, m.days,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY abs(s.value - m.median)) AS mad
+FROM middle m JOIN seen s ON s.metric = m.metric AND s.hour IS NOT DISTINCT FROM m.hour
+GROUP BY m.metric, m.hour, m.median, m.readings, m.days ORDER BY m.metric, m.hour
+
+-- name: positions
+-- Fixes, newest first: latitude, longitude and accuracy that one device measured at one moment.
+SELECT r.time AS t, r.value AS latitude, o.value AS longitude, a.value AS accuracy_m, d.id AS device
+FROM bindings b
+JOIN devices d ON d.key = b.device_key
+CROSS JOIN LATERAL (
+    SELECT time, value FROM tenant_readings
+    WHERE device_key = b.device_key AND metric = %(lat)s AND time >= %(start)s AND time < %(end)s
+      AND time >= b.bound_from AND time < coalesce(b.bound_to, 'infinity')
+      AND (%(before)s::timestamptz IS NULL OR time <= %(before)s)
+    ORDER BY time DESC LIMIT %(limit)s + 1
+) r
+CROSS JOIN LATERAL (
+    SELECT value FROM tenant_readings WHERE device_key = b.device_key AND metric = %(lon)s AND time = r.time OFFSET 0
+) o
+LEFT JOIN LATERAL (
+    SELECT value FROM tenant_readings WHERE device_key = b.device_key AND metric = %(acc)s AND time = r.time OFFSET 0
+) a ON true
+WHERE b.resident_id = %(resident)s AND b.bound_from < %(end)s AND coalesce(b.bound_to, 'infinity') > %(start)s
+  AND (%(before)s::timestamptz IS NULL OR (r.time, d.id COLLATE "C") < (%(before)s, %(before_id)s::text COLLATE "C"))
+ORDER BY r.time DESC, d.id COLLATE "C" DESC LIMIT %(limit)s

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from alerts.detector_set import own_limits
 from alerts.directory import load
+from alerts.own_limits import own_limits
 from db.pool import DbRole, Pool
 from db.tenant import service_transaction
 from tests.integration.conftest import Api
