@@ -13,13 +13,14 @@ from pydantic import BaseModel, Field, model_validator
 from api.access import resident_scopes
 from api.deps import API, STAFF, Audit, Caller, Tx, require
 from api.institution.bills import BILL, MONTH, Amount, BillIn, Method
-from api.institution.keeping import ZONE, Day, answer_created, row_id
+from api.institution.keeping import Day, answer_created, row_id
 from api.paging import LIMIT_DEFAULT, Cursor, Limit, Page, cursor_amount, cursor_id, cursor_number, decode_cursor, page
 from api.residents.routes import IdempotencyKey
 from api.schemas import Input, ShortText
 from api.services.engine import records
 from api.services.engine.kind import Money
 from api.state import State
+from core.days import CHINA
 from core.errors import AnhuError, BadInput, Conflict
 from core.vocabulary import Role
 
@@ -239,7 +240,7 @@ def run_bills(body: RunIn, caller: Caller, tx: Tx, state: State, audit: Audit) -
     """A draft for everybody who had a bed in the month and has no bill of it; again makes none twice."""
     first = date.fromisoformat(f"{body.month}-01")
     last = date(first.year + first.month // 12, first.month % 12 + 1, 1)
-    begins, ends = (datetime.combine(day, time.min, tzinfo=ZONE) for day in (first, last))
+    begins, ends = (datetime.combine(day, time.min, tzinfo=CHINA) for day in (first, last))
     rows = tx.all("bills.without", first=first, last=last, begins=begins, ends=ends, month=body.month, limit=RUN_MAX)
     made, failed = list[UUID](), list[NotDrawn]()
     for row in rows:

@@ -11,10 +11,11 @@ from pydantic import BaseModel, Field
 
 from api.institution import ledger
 from api.institution.billing import Fee, Line, Price, Span, bill_lines, total_of
-from api.institution.keeping import Day, local_day
+from api.institution.keeping import Day
 from api.schemas import Input, Storable
-from api.services.engine.kind import HOUSE, Note, Reason, RecordIn, RecordKind, Step, end_of_day
+from api.services.engine.kind import HOUSE, Note, Reason, RecordIn, RecordKind, Step
 from api.services.engine.machine import ADMIN, FAMILY, SAME, STAFF, machine, move
+from core.days import end_of_day, local_day
 from core.errors import BadInput, Conflict
 from db.tenant import Transaction
 
@@ -144,7 +145,6 @@ def pay(step: Step) -> None:
     if step.body.paid != _owed(step):
         raise BadInput(f"{_owed(step)} is owed, not {step.body.paid}")
     _book(step)
-    step.record["due_at"] = None
 
 
 def _owed(step: Step) -> Decimal:
@@ -165,7 +165,6 @@ def void(step: Step) -> None:
     """What was owed is owed no longer; what was paid stays to the person's credit."""
     if step.was == "issued":
         ledger.post(step, "void", -step.record["price"])
-    step.record["due_at"] = None
 
 
 BILL: Final = RecordKind(
@@ -178,6 +177,7 @@ BILL: Final = RecordKind(
         move("pay_part 部分付款 Pay a part", "issued", SAME, STAFF, Pay, "family"),
         move("pay 付清 Pay", "issued", "paid", STAFF, Pay, "family"),
         move("void 作废 Void", "draft issued", "void", ADMIN, Reason, "family"),
+        due="issued",
     ),
     path="bills",
     create=BillIn,

@@ -109,11 +109,6 @@ def answer(step: Step) -> None:
     step.record["due_at"] = step.now + timedelta(days=APPEAL_DAYS)
 
 
-def end(step: Step) -> None:
-    """Nothing is due any more."""
-    step.record["due_at"] = None
-
-
 COMPLAINT: Final = RecordKind(
     service=HOUSE,
     machine=machine(
@@ -129,6 +124,7 @@ COMPLAINT: Final = RecordKind(
         move("lapse 逾期办结 Not appealed", "answered", "closed", ADMIN, Note, "creator"),
         move("withdraw 撤回 Withdraw", "raised accepted investigating appealed", "withdrawn", STAFF | FAMILY, Reason,
              "staff"),
+        due="raised accepted investigating answered appealed",
     ),
     path="complaints",
     create=ComplaintIn,
@@ -139,7 +135,6 @@ COMPLAINT: Final = RecordKind(
     hidden_from_family=frozenset({"answered_by"}),
     timeouts={"answered": "lapse"},
     rules={
-        "create": complain, "accept": accept, "appeal": appeal, "answer": answer, "satisfy": end, "lapse": end,
-        "withdraw": end, "reject": end,
+        "create": complain, "accept": accept, "appeal": appeal, "answer": answer,
     },
 )  # fmt: skip

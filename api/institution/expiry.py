@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from api.institution.keeping import local_day
 from core.clock import Clock
+from core.days import local_day
 from db.pool import Pool
 from db.tenant import service_transaction
 

@@ -10,7 +10,6 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from api.deps import API, STAFF, Audit, Tx, require
-from api.institution.keeping import local_day
 from api.institution.notes import NursingNote
 from api.institution.tasks import Task, day_tasks
 from api.schemas import Input, Instant, Storable
@@ -18,6 +17,7 @@ from api.services.engine.kind import HOUSE, Note, RecordKind, Step
 from api.services.engine.machine import SAME, machine, move
 from api.services.engine.machine import STAFF as STAFF_ROLES
 from api.state import State
+from core.days import local_day
 from core.errors import BadInput, Forbidden
 from db.tenant import Transaction
 

@@ -119,7 +119,6 @@ def close(step: Step) -> None:
     """Not before the authority was told of what is serious."""
     if step.detail["level"] in LEVELS_TOLD and not step.detail.get("authority"):
         raise Conflict("the authority is told of a serious incident before it is closed")
-    step.record["due_at"] = None
 
 
 INCIDENT: Final = RecordKind(
@@ -134,6 +133,7 @@ INCIDENT: Final = RecordKind(
         move("conclude 调查结论 Conclude", "investigating", "rectifying", ADMIN, Findings, "staff family"),
         move("reopen 重新调查 Investigate again", "rectifying", "investigating", ADMIN, Reason, "staff"),
         move("close 结案 Close", "rectifying", "closed", ADMIN, Note, "family"),
+        due="reported investigating rectifying",
     ),
     path="incidents",
     create=IncidentIn,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from datetime import date, datetime
-from typing import Annotated, Any, Final
+from datetime import date
+from typing import Annotated, Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from fastapi import Response
 from pydantic import AfterValidator, BaseModel
@@ -18,8 +17,6 @@ from core.clock import Clock
 from core.errors import Conflict
 from core.ids import new_id
 
-ZONE: Final = ZoneInfo("Asia/Shanghai")
-
 
 def _in_era(day: date) -> date:
     if not 2000 <= day.year < 2200:
@@ -28,11 +25,6 @@ def _in_era(day: date) -> date:
 
 
 Day = Annotated[date, AfterValidator(_in_era)]
-
-
-def local_day(moment: datetime) -> date:
-    """The day in China."""
-    return moment.astimezone(ZONE).date()
 
 
 def row_id(clock: Clock, caller: Account, what: str, key: str | None) -> UUID:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from alerts.service import Action, Actor, Outcome, act
 from core.clock import Clock
+from core.days import local_day
 from core.vocabulary import Names
 from db.tenant import Transaction
 from devices import registry
@@ -44,7 +45,7 @@ def leave(tx: Transaction, clock: Clock, actor: Actor, resident: UUID, how: Gone
             note=f"{REASONS[how].zh} / {REASONS[how].en}",
         )  # fmt: skip
     tx.run("away.end", resident=resident, now=clock.now(), by=actor.name)
-    tx.run("stays.end_visits", resident=resident, today=clock.now().date())
+    tx.run("stays.end_visits", resident=resident, today=local_day(clock.now()))
     return Left([device["id"] for device in devices], len(alerts))
 
 

@@ -10,11 +10,12 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field, model_validator
 
 from api.deps import API, STAFF, Audit, Caller, Tx, require
-from api.institution.keeping import Day, answer_created, local_day, row_id
+from api.institution.keeping import Day, answer_created, row_id
 from api.paging import LIMIT_DEFAULT, Cursor, Limit, Page, cursor_day, cursor_id, decode_cursor, page
 from api.residents.routes import IdempotencyKey
 from api.schemas import Input, Name, ShortText
 from api.state import State
+from core.days import local_day
 from core.errors import NotFound
 from core.vocabulary import Role
 

@@ -13,11 +13,12 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from alerts.service import Actor
-from api.institution.keeping import Day, local_day
+from api.institution.keeping import Day
 from api.institution.leaving import Gone, close_sight, leave
 from api.schemas import Input, Instant, Name, ShortText, Storable
-from api.services.engine.kind import HOUSE, Money, Note, Reason, RecordIn, RecordKind, Step, end_of_day
+from api.services.engine.kind import HOUSE, Money, Note, Reason, RecordIn, RecordKind, Step
 from api.services.engine.machine import ADMIN, FAMILY, SAME, STAFF, machine, move
+from core.days import end_of_day, local_day
 from core.errors import BadInput, Conflict
 from core.ids import new_id
 
@@ -172,7 +173,6 @@ def admit(step: Step) -> None:
     """After a trial the person has the bed already."""
     if step.was == "signed":
         _move_in(step)
-    step.record["due_at"] = None
 
 
 def transfer(step: Step) -> None:
@@ -201,7 +201,6 @@ def record_death(step: Step) -> None:
 def give_up(step: Step) -> None:
     """A bed that was kept is free again."""
     step.tx.run("house.leave_bed", record=step.record["id"], now=step.now)
-    step.record["due_at"] = None
 
 
 def _take_bed(step: Step, bed: UUID, *, reserved: bool) -> None:
@@ -245,7 +244,6 @@ def _end(step: Step, how: Gone) -> None:
     left = leave(step.tx, step.clock, Actor(step.by, caller.name, caller.role.value), resident, how)
     step.tx.run("stays.gone", resident=resident, status=how, now=step.now)
     step.detail["left_on"] = local_day(step.now).isoformat()
-    step.record["due_at"] = None
     step.told |= {"devices_unbound": left.devices, "alerts_ended": left.alerts}
 
 
@@ -268,6 +266,7 @@ STAY: Final = RecordKind(
         move("record_death 身故登记 Died", "trial living", "deceased", STAFF, Death, "staff"),
         move("refuse 不接收 Refuse", "applied assessed", "refused", STAFF, Reason, "family"),
         move("cancel 取消 Cancel", "applied assessed reserved signed", "cancelled", STAFF, Reason, "family staff"),
+        due="reserved signed trial",
     ),
     path="stays",
     create=StayIn,

@@ -12,11 +12,12 @@ from psycopg.types.json import Jsonb
 from pydantic import BaseModel, Field
 
 from api.deps import API, STAFF, Audit, Caller, Tx, require
-from api.institution.keeping import ZONE, Day, local_day
+from api.institution.keeping import Day
 from api.paging import LIMIT_DEFAULT, Cursor, Limit, Page, cursor_id, cursor_number, cursor_time, decode_cursor, page
 from api.schemas import Input, Instant, Storable
 from api.services.health.kinds import Measure
 from api.state import State
+from core.days import CHINA, local_day
 from core.errors import BadInput, Conflict
 from core.vocabulary import Role
 from db.tenant import Transaction
@@ -106,13 +107,13 @@ def tasks_of(plan: dict[str, Any], day: date) -> Iterator[Due]:
         on_weekday = not measure.weekdays or day.isoweekday() in measure.weekdays
         if on_weekday and (day - since).days % measure.every_days == 0:
             for at in sorted(set(measure.times)):
-                moment = datetime.combine(day, time.fromisoformat(at), tzinfo=ZONE).astimezone(UTC)
+                moment = datetime.combine(day, time.fromisoformat(at), tzinfo=CHINA).astimezone(UTC)
                 yield Due(moment, plan["id"], detail.get("edition", 1), number, measure.what)
 
 
 def day_tasks(tx: Transaction, day: date, now: datetime, resident: UUID | None = None) -> list[Task]:
     """Every task of a day with what came of it, by time."""
-    begins = datetime.combine(day, time.min, tzinfo=ZONE)
+    begins = datetime.combine(day, time.min, tzinfo=CHINA)
     marks = {
         (row["plan_id"], row["edition"], row["measure"], row["due_at"]): row
         for row in tx.all("care.marks", begins=begins, ends=begins + timedelta(days=1), resident=resident)

@@ -8,7 +8,6 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from api.deps import API, STAFF, Audit, Caller, Tx, require
-from api.institution.keeping import local_day
 from api.paging import LIMIT_DEFAULT, Cursor, Limit, Page, cursor_id, cursor_time, decode_cursor, page
 from api.providers.schemas import (
     Block,
@@ -25,6 +24,7 @@ from api.providers.schemas import (
     WorkerIn,
 )
 from api.state import State
+from core.days import local_day
 from core.errors import BadInput, Conflict, NotFound
 from core.ids import new_id
 from core.vocabulary import Role

@@ -27,6 +27,7 @@ from api.residents.schemas import (
 )
 from api.schemas import Names
 from core.clock import Clock
+from core.days import local_day
 from core.errors import BadInput, Conflict, NotFound
 from core.ids import new_id
 from core.vocabulary import CONSENT_SCOPES
@@ -211,7 +212,7 @@ def _acting(
     tx: Transaction, clock: Clock, resident: UUID, scope: str, guardian: UUID | None = None, user: UUID | None = None
 ) -> dict[str, Any] | None:
     """Who may consent to this for the resident today, by id or by account."""
-    today = clock.now().date()
+    today = local_day(clock.now())
     return tx.first(
         "rights.acting", resident=resident, power=f"consent_{scope}", today=today, id=guardian, user=user
     )  # fmt: skip

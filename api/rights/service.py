@@ -12,6 +12,7 @@ from api.residents import service as residents
 from api.residents.schemas import ResidentPatch
 from api.rights.schemas import Decision, Guardian, RequestCreate, RightsRequest
 from core.clock import Clock
+from core.days import local_day
 from core.errors import BadInput, BadTransition, Conflict, NotFound
 from core.ids import new_id
 from core.vocabulary import Role
@@ -42,7 +43,7 @@ def acting(
     tx: Transaction, resident: UUID, clock: Clock, *, power: str, guardian: UUID | None = None, user: UUID | None = None
 ) -> dict[str, Any] | None:
     """Who acts for a resident today with this power: by id, or by account."""
-    today = clock.now().date()
+    today = local_day(clock.now())
     return tx.first("rights.acting", resident=resident, power=power, today=today, id=guardian, user=user)
 
 

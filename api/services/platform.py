@@ -53,8 +53,10 @@ log = logging.get(__name__)
 def act_on_past_due(pool: Pool, clock: Clock) -> int:
     """Records whose time is over, at most `BATCH`; how many were changed. Raises Unavailable."""
     stands = [f"{kind.service}/{kind.code}/{state}" for kind in KINDS.values() for state in kind.timeouts]
+    waited_for = [f"{kind.service}/{kind.code}/{state}" for kind in KINDS.values() for state in kind.machine.due]
     done = 0
     with service_transaction(pool) as tx:
+        tx.run("records.let_go", now=clock.now(), stands=waited_for, limit=BATCH)
         for row in tx.all("records.past_due", now=clock.now(), stands=stands, limit=BATCH):
             kind = KINDS[row["service"], row["kind"]]
             try:

@@ -32,6 +32,7 @@ def list_agenda(
     audit: Audit,
     starts_from: Annotated[Instant, Query(examples=["2026-03-01T00:00:00+08:00"])],
     starts_to: Annotated[Instant, Query(examples=["2026-03-08T00:00:00+08:00"])],
+    unfinished: Annotated[bool | None, Query(description="true: still running; false: ended")] = None,
     limit: Limit = LIMIT_DEFAULT,
     cursor: Cursor = None,
 ) -> Page[AgendaItem]:
@@ -39,7 +40,8 @@ def list_agenda(
     _check_span(starts_from, starts_to)
     after, after_id = decode_cursor(cursor, cursor_time, cursor_id)
     rows = tx.all(
-        "records.agenda", begin=starts_from, end=starts_to, after=after, after_id=after_id, limit=limit + 1
+        "records.agenda", begin=starts_from, end=starts_to, unfinished=unfinished, after=after, after_id=after_id,
+        limit=limit + 1,
     )  # fmt: skip
     shown, following = page(rows, limit, lambda row: (row["starts_at"], row["id"]))
     audit.record("list", "services/agenda", "", ids=[str(row["id"]) for row in shown])
@@ -50,7 +52,7 @@ def list_agenda(
 def list_overdue(
     tx: Tx, state: State, audit: Audit, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None
 ) -> Page[AgendaItem]:
-    """Running records of all services whose time is over, the oldest first."""
+    """Running records of all services in which something is due, and its time is over; the oldest first."""
     after, after_id = decode_cursor(cursor, cursor_time, cursor_id)
     rows = tx.all(
         "records.overdue", house=False, kinds=[], now=state.clock.now(), after=after, after_id=after_id, limit=limit + 1

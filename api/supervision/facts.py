@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from api.supervision.indicators import Facts
+from core.days import local_day
 from db.tenant import Transaction
-
-_ZONE: Final = ZoneInfo("Asia/Shanghai")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +64,6 @@ def declared(tx: Transaction, at: datetime) -> dict[str, tuple[int, int]]:
     for row in tx.all("supervision.figures", year=local_day(at).year):
         found.setdefault(row["key"], (row["numerator"], row["denominator"]))
     return found
-
-
-def local_day(at: datetime) -> date:
-    """The day in China."""
-    return at.astimezone(_ZONE).date()
 
 
 def roll_up(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from api.supervision.facts import local_day
 from core.clock import Clock
+from core.days import local_day
 from db.pool import Pool
 from db.tenant import service_transaction
 

@@ -96,7 +96,7 @@ def export_indicators(
     """The same rows as a table for a spreadsheet; as a workbook with roll-up, facilities and twelve months beside."""
     moment = at or state.clock.now()
     table = export.cells(_indicators(tx, moment, place))
-    audit.record("export", "indicators", moment.date(), format=format_)
+    audit.record("export", "indicators", facts.local_day(moment), format=format_)
     name = f"anhu-indicators-{facts.local_day(moment):%Y%m%d}.{format_}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     if format_ == "csv":

@@ -12,8 +12,7 @@ DELETE FROM visit_targets WHERE resident_id = %(resident)s
 -- name: due
 -- Every person to be visited with the last visit and the day on which the next is due; those longest overdue first.
 SELECT t.resident_id, p.name, place_text(p.building, p.floor, p.room, p.address) AS place, t.groups, t.every_days,
-       v.last_visit, coalesce(v.last_visit::date, t.since) + t.every_days AS due_on,
-       coalesce(v.last_visit::date, t.since) + t.every_days < %(today)s AS overdue, n.id AS planned_id, n.starts_at AS planned_at
+       v.last_visit, d.due_on, d.due_on < %(today)s AS overdue, n.id AS planned_id, n.starts_at AS planned_at
 FROM visit_targets t
 JOIN residents p ON p.id = t.resident_id AND p.status NOT IN ('discharged', 'deceased')
 LEFT JOIN LATERAL (
@@ -21,6 +20,9 @@ LEFT JOIN LATERAL (
     WHERE r.resident_id = t.resident_id AND r.service = 'companionship' AND r.kind = 'visit'
       AND r.detail ? 'visited_at'
 ) v ON true
+CROSS JOIN LATERAL (
+    SELECT coalesce((v.last_visit AT TIME ZONE 'Asia/Shanghai')::date, t.since) + t.every_days AS due_on
+) d
 LEFT JOIN LATERAL (
     SELECT r.id, r.starts_at FROM service_records r
     WHERE r.resident_id = t.resident_id AND r.service = 'companionship' AND r.kind = 'visit'
@@ -28,10 +30,9 @@ LEFT JOIN LATERAL (
     ORDER BY r.starts_at NULLS LAST LIMIT 1
 ) n ON true
 WHERE (t.until IS NULL OR t.until >= %(today)s)
-  AND (%(before)s::date IS NULL OR coalesce(v.last_visit::date, t.since) + t.every_days <= %(before)s)
-  AND (%(after_due)s::date IS NULL
-       OR (coalesce(v.last_visit::date, t.since) + t.every_days, t.resident_id) > (%(after_due)s, %(after_id)s::uuid))
-ORDER BY due_on, t.resident_id LIMIT %(limit)s
+  AND (%(before)s::date IS NULL OR d.due_on <= %(before)s)
+  AND (%(after_due)s::date IS NULL OR (d.due_on, t.resident_id) > (%(after_due)s, %(after_id)s::uuid))
+ORDER BY d.due_on, t.resident_id LIMIT %(limit)s
 
 -- name: accounts
 SELECT id, kind, name, user_id, resident_id, minutes, created_at FROM hour_accounts

@@ -72,7 +72,7 @@ SELECT r.id, r.service, r.kind, r.state, r.final, r.title, r.resident_id, p.name
        place_text(p.building, p.floor, p.room, p.address) AS resident_place, r.starts_at, r.ends_at, r.due_at
 FROM service_records r LEFT JOIN residents p ON p.id = r.resident_id
 WHERE r.institution_id = current_tenant() AND r.starts_at >= %(begin)s AND r.starts_at < %(end)s
-  AND r.service <> 'institution'
+  AND r.service <> 'institution' AND (%(unfinished)s::boolean IS NULL OR r.final IS DISTINCT FROM %(unfinished)s)
   AND (%(after)s::timestamptz IS NULL OR (r.starts_at, r.id) > (%(after)s, %(after_id)s::uuid))
 ORDER BY r.starts_at, r.id LIMIT %(limit)s
 
@@ -127,6 +127,12 @@ ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 SELECT id, institution_id, service, kind, state, resident_id, provider_id, worker_id, title, starts_at, ends_at, due_at,
        price, subsidy, detail, created_by
 FROM service_records WHERE id = %(id)s
+
+-- name: let_go
+-- What an older version left as due in a state in which nothing is: `stands` are "service/kind/state" that may be due.
+UPDATE service_records SET due_at = NULL
+WHERE id IN (SELECT id FROM service_records WHERE NOT final AND due_at < %(now)s
+             AND service || '/' || kind || '/' || state <> ALL (%(stands)s) LIMIT %(limit)s)
 
 -- name: put_off
 UPDATE service_records SET due_at = %(due_at)s WHERE id = %(id)s

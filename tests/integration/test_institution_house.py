@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from api.institution.expiry import warn_of_expiry
-from api.institution.keeping import local_day
 from api.services import platform
+from core.days import local_day
 from core.ids import new_id
 from db.pool import DbRole, Pool
 from tests.fixtures.world import PASSWORD

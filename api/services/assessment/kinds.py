@@ -17,9 +17,10 @@ from api.schemas import Input, Instant, Name, ShortText
 from api.services.assessment.forms.base import ChangeRules, Circumstances, Diagnosis
 from api.services.assessment.forms.catalogue import form_of
 from api.services.engine import records
-from api.services.engine.kind import Note, Reason, RecordIn, RecordKind, Step, end_of_day
+from api.services.engine.kind import Note, Reason, RecordIn, RecordKind, Step
 from api.services.engine.machine import ADMIN, FAMILY, SAME, STAFF, machine, move
 from api.services.health.kinds import PLAN
+from core.days import end_of_day, local_day
 from core.errors import BadInput, Conflict, Forbidden
 from core.vocabulary import Role
 
@@ -193,8 +194,8 @@ def enforce(step: Step) -> None:
     until = step.detail.get("until")
     if until and datetime.fromisoformat(until) > step.now:
         raise Conflict("the time for objections is not over")
-    again = step.body.assess_again_on or (step.now + timedelta(days=DUE_AGAIN_DAYS)).date()
-    if again <= step.now.date():
+    again = step.body.assess_again_on or local_day(step.now + timedelta(days=DUE_AGAIN_DAYS))
+    if again <= local_day(step.now):
         raise BadInput("the next assessment lies in the past")
     step.detail["assess_again_on"] = again.isoformat()
     step.record["due_at"] = end_of_day(again)
@@ -214,6 +215,12 @@ def _review_plans(step: Step) -> None:
         body = Note(note="照护等级已变更 · the care level has changed")
         again = Step(step.tx, step.clock, step.caller, PLAN.service, "review", row, body, was=before)
         records.carry_out(again, PLAN)
+
+
+def uphold(step: Step) -> None:
+    """Announced as it was; when the time for objections is over, it is to come into force."""
+    until = step.detail.get("until")
+    step.record["due_at"] = datetime.fromisoformat(until) if until else None
 
 
 def appeal(step: Step) -> None:
@@ -238,6 +245,7 @@ MACHINE: Final = machine(
     move("uphold 维持原结果 Uphold", "appealed", "announced", ADMIN, Judge, "family"),
     move("expire 到期 Due again", "valid", "due", STAFF, Note, "family staff"),
     move("cancel 撤回 Withdraw", "requested received dispatched", "cancelled", STAFF | FAMILY, Reason, "staff"),
+    due="dispatched announced valid",
 )
 ASSESSMENT: Final = RecordKind(
     service="assessment",
@@ -254,7 +262,7 @@ ASSESSMENT: Final = RecordKind(
     timeouts={"valid": "expire"},
     rules={
         "create": create, "assign": assign, "score": score, "sign": sign, "review": review, "announce": announce,
-        "enforce": enforce, "appeal": appeal,
+        "enforce": enforce, "appeal": appeal, "uphold": uphold,
     },
 )  # fmt: skip
 KINDS: Final = (ASSESSMENT,)

@@ -92,11 +92,6 @@ def missed(step: Step) -> None:
     step.record["due_at"] = step.now + timedelta(days=MAKE_UP_DAYS)
 
 
-def referred(step: Step) -> None:
-    """Nothing more is due."""
-    step.record["due_at"] = None
-
-
 def review(step: Step) -> None:
     """Not while a need that was found went nowhere."""
     if step.detail.get("needs") and step.was in ("done", "made_up"):
@@ -119,6 +114,7 @@ VISIT: Final = RecordKind(
         move("refer 转介 Refer", "done made_up referred", "referred", STAFF, Refer, "family"),
         move("review 复核 Review", "done made_up referred", "reviewed", STAFF, Note),
         move("archive 归档 Archive", "reviewed", "archived", STAFF),
+        due="planned assigned missed done made_up",
     ),
     path="visits",
     create=VisitIn,
@@ -128,7 +124,7 @@ VISIT: Final = RecordKind(
     timeouts={"planned": "miss", "assigned": "miss"},
     rules={
         "create": plan, "assign": orders.assign, "reschedule": plan, "report": visited, "make_up": visited,
-        "miss": missed, "refer": referred, "review": review,
+        "miss": missed, "review": review,
     },
 )  # fmt: skip
 

@@ -24,6 +24,7 @@ from api.paging import (
 )
 from api.schemas import Input, Name
 from api.state import State
+from core.days import local_day
 from core.errors import BadInput, NotFound
 from core.ids import new_id
 from core.vocabulary import Role
@@ -105,7 +106,7 @@ def list_due(
     after_due, after_id = decode_cursor(cursor, cursor_text, cursor_id)
     day = _day(after_due)
     rows = tx.all(
-        "companionship.due", today=state.clock.now().date(), before=before, after_due=day, after_id=after_id,
+        "companionship.due", today=local_day(state.clock.now()), before=before, after_due=day, after_id=after_id,
         limit=limit + 1,
     )  # fmt: skip
     shown, following = page(rows, limit, lambda row: (row["due_on"].isoformat(), row["resident_id"]))

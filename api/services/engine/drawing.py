@@ -15,7 +15,8 @@ _HEAD = """# The eleven services
 
 Drawn from the code: do not edit, run `python -m api.services.engine.drawing > docs/services.md`. Every record follows
 its lifecycle; an action that a state does not allow answers 409 and says what is possible instead, a role that may not
-do it 403, another institution's record 404. Actions are `POST /api/v1/services/{service}/{records}/{id}/{action}`.
+do it 403, another institution's record 404. Something may be due in a state with a heavy border; in any other a record
+is never overdue. Actions are `POST /api/v1/services/{service}/{records}/{id}/{action}`.
 """
 
 _HOUSE = """
@@ -48,6 +49,9 @@ def _lifecycle(cycle: Machine) -> str:
             target = source if move.target == SAME else move.target
             lines.append(f"    {source} --> {target}: {move.names.zh}")
     finals = sorted(cycle.finals)
+    if cycle.due:
+        lines.append("    classDef due stroke-width:3px")
+        lines.append(f"    class {','.join(state.code for state in cycle.states if state.code in cycle.due)} due")
     lines += [f"    {state} --> [*]" for state in finals]
     lines.append("```\n")
     if cycle.moves:

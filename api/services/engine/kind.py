@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
 
@@ -24,7 +23,6 @@ Money = Annotated[Decimal, Field(ge=0, le=1_000_000, max_digits=9, decimal_place
 """Yuan; exact, two decimals."""
 Text = Annotated[str, Field(min_length=1, max_length=1000), Storable]
 
-_ZONE: Final = ZoneInfo("Asia/Shanghai")
 NOBODY: Final = UUID(int=0)
 """The id of the account under which the platform itself acts (`platform_account`)."""
 HOUSE: Final = "institution"
@@ -140,6 +138,8 @@ class RecordKind:
         for state, action in self.timeouts.items():
             if state not in self.machine.move(action).sources:
                 raise ValueError(f"{self.service}/{self.code}: {action} cannot follow {state}")
+            if state not in self.machine.due:
+                raise ValueError(f"{self.service}/{self.code}: nothing is due while {state}, so nothing times out")
 
     @property
     def code(self) -> str:
@@ -171,11 +171,6 @@ def sight(kind: RecordKind, caller: Account) -> dict[str, Any]:
         "own": kind.own or kind.private,
         "public": sorted(kind.public_states),
     }
-
-
-def end_of_day(day: date) -> datetime:
-    """The last moment of a day in China: what holds until a day holds through it."""
-    return datetime.combine(day, time.max, tzinfo=_ZONE)
 
 
 def platform_account(institution: UUID) -> Account:

@@ -50,12 +50,16 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """The lifecycle of one kind of record; `states[0]` is where a record begins."""
+    """The lifecycle of one kind of record; `states[0]` is where a record begins.
+
+    due: states in which something may be due; in every other one a record has no `due_at`, whatever was due before.
+    """
 
     code: str
     names: Names
     states: tuple[State, ...]
     moves: tuple[Move, ...]
+    due: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         _check(self)
@@ -103,13 +107,14 @@ def names_of(text: str) -> tuple[str, Names]:
     return code, Names(zh, en)
 
 
-def machine(names: str, states: str, *moves: Move) -> Machine:
+def machine(names: str, states: str, *moves: Move, due: str = "") -> Machine:
     """A machine from compact words.
 
     names: `code 中文 English words`. states: the same, divided by commas, the first one is where a record begins.
+    due: codes of states in which something may be due, divided by blanks.
     """
     code, own = names_of(names)
-    return Machine(code, own, tuple(State(*names_of(one)) for one in states.split(",")), moves)
+    return Machine(code, own, tuple(State(*names_of(one)) for one in states.split(",")), moves, frozenset(due.split()))
 
 
 def move(
@@ -152,3 +157,5 @@ def _check(machine: Machine) -> None:
         reached = grown
     if known - reached:
         raise ValueError(f"{machine.code}: no way leads to {sorted(known - reached)}")
+    if wrong := (machine.due - known) | (machine.due & machine.finals):
+        raise ValueError(f"{machine.code}: nothing can be due in {sorted(wrong)}: unknown, or the end")

@@ -19,6 +19,7 @@ from api.schemas import Input, Storable
 from api.services.engine import pricing
 from api.services.engine.kind import Money, Note, Plan, Reason, Rule, Step
 from api.services.engine.machine import FAMILY, PROVIDER, SAME, STAFF, Machine, machine, move
+from core.days import local_day
 from core.errors import BadInput, Conflict
 from core.vocabulary import Role
 
@@ -121,6 +122,7 @@ def order_machine(names: str) -> Machine:
         move("cancel 取消 Cancel", "requested assessed dispatched accepted", "cancelled", ASKERS, Reason,
              "family provider worker staff"),
         move("abort 异常中止 Abort", "checked_in serving", "aborted", DOERS, Reason, "family staff"),
+        due="requested assessed dispatched accepted",
     )  # fmt: skip
 
 
@@ -155,20 +157,20 @@ def _set_price(step: Step) -> None:
 
 def _what(step: Step) -> pricing.Priced:
     item = step.detail.get("item_id")
-    day = pricing.day_of(step.record["starts_at"] or step.now)
+    day = local_day(step.record["starts_at"] or step.now)
     return pricing.Priced(step.service, UUID(item) if item else None, day)
 
 
 def check_provider(step: Step) -> None:
     """Raises BadInput for a provider that does not offer this service now."""
-    provider, today = step.record["provider_id"], step.now.date()
+    provider, today = step.record["provider_id"], local_day(step.now)
     if not step.tx.first("records.provider_open", provider=provider, service=step.service, today=today):
         raise BadInput("this provider does not offer the service, is blocked, or its licence has run out")
 
 
 def assign(step: Step) -> None:
     """A provider that may work and a worker who is free and, it is noted, certified. Raises BadInput, Conflict."""
-    record, body, today = step.record, step.body, step.now.date()
+    record, body, today = step.record, step.body, local_day(step.now)
     record["provider_id"], record["worker_id"] = body.provider_id, body.worker_id
     if record["provider_id"] is not None:
         check_provider(step)
@@ -194,8 +196,6 @@ def _check_worker(step: Step, today: date) -> None:
 def stamp(step: Step) -> None:
     """The time of coming, beginning and going, as the platform saw it."""
     step.detail["times"] = {**step.detail.get("times", {}), step.action: step.now.isoformat()}
-    if step.action == "check_in":
-        step.record["due_at"] = None  # who has come is not late any more
 
 
 def settle(step: Step) -> None:

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from api.services.engine.split import NOTHING, Grant, Split, rounded, split
 from core.errors import BadInput
 from db.tenant import Transaction
-
-_ZONE: Final = ZoneInfo("Asia/Shanghai")
 
 
 class Priced(NamedTuple):
@@ -25,11 +22,6 @@ class Priced(NamedTuple):
     service: str
     item: UUID | None
     day: date
-
-
-def day_of(moment: datetime) -> date:
-    """The day in China."""
-    return moment.astimezone(_ZONE).date()
 
 
 def price_on(tx: Transaction, item: UUID, service: str, provider: UUID | None, day: date) -> Decimal:

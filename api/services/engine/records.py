@@ -75,7 +75,7 @@ def create(
 def write_new(step: Step, kind: RecordKind) -> None:
     """Write a record that is allowed, with its first event and notices. Raises Conflict when it is there already."""
     row, caller = step.record, step.caller
-    _check_times(row)
+    _settle_row(row, kind)
     inserted = step.tx.run(
         "records.insert", tenant=caller.tenant, service=kind.service, kind=kind.code, by=step.by, now=step.now,
         final=row["state"] in kind.machine.finals, **row,
@@ -117,7 +117,7 @@ def carry_out(step: Step, kind: RecordKind) -> None:
     given = step.body.model_dump(mode="json", exclude_none=True)
     _take(step, given)
     _apply_rule(kind, step)
-    _check_times(row)
+    _settle_row(row, kind)
     columns = {name: row[name] for name in ("resident_id", *COLUMNS)}
     step.tx.run(
         "records.update", id=row["id"], state=row["state"], final=row["state"] in kind.machine.finals, now=step.now,
@@ -158,7 +158,10 @@ def _apply_rule(kind: RecordKind, step: Step) -> None:
         rule(step)
 
 
-def _check_times(row: Row) -> None:
+def _settle_row(row: Row, kind: RecordKind) -> None:
+    """What holds for rows of every kind: times in order, and nothing due in a state that is waited for by nobody."""
+    if row["state"] not in kind.machine.due:
+        row["due_at"] = None
     if row["starts_at"] and row["ends_at"] and row["ends_at"] < row["starts_at"]:
         raise BadInput("ends_at lies before starts_at")
 

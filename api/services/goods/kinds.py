@@ -140,7 +140,6 @@ def _give_back(step: Step, cause: str) -> None:
             "goods.add_move", tenant=step.caller.tenant, product=product, now=step.now, quantity=quantity, cause=cause,
             record=step.record["id"], user=step.by,
         )  # fmt: skip
-    step.record["due_at"] = None
 
 
 def release(step: Step) -> None:
@@ -151,7 +150,6 @@ def release(step: Step) -> None:
 def receive(step: Step) -> None:
     """The days for giving back begin."""
     step.detail["received_at"] = step.now.isoformat()
-    step.record["due_at"] = None
 
 
 def send_back(step: Step) -> None:
@@ -194,6 +192,7 @@ ORDER: Final = RecordKind(
         move("refuse 拒收 Refuse", "delivering", "refused", STAFF | FAMILY | PROVIDER, Reason, "provider staff"),
         move("give_back 退货 Give back", "received rated", "returned", ASKERS, Reason, "provider staff"),
         move("refund 退款 Refund", "cancelled refused returned", "refunded", STAFF, Refund, "family"),
+        due="unpaid placed accepted packing delivering",
     ),
     path="orders",
     create=OrderIn,

@@ -9,14 +9,16 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from api.schemas import Input, Instant, Name, Storable
-from api.services.engine.kind import Note, Reason, RecordIn, RecordKind, Step, end_of_day
+from api.services.engine.kind import Note, Reason, RecordIn, RecordKind, Step
 from api.services.engine.machine import FAMILY, SAME, STAFF, machine, move
-from api.services.engine.pricing import day_of
+from core.days import end_of_day, local_day
 from core.errors import BadInput
 from core.vocabulary import Role
 
 Words = Annotated[str, Field(max_length=4000), Storable]
 READERS: Final = frozenset({Role.ADMIN, Role.CAREGIVER, Role.FAMILY})
+LOOK_HOURS: Final = 1
+"""Within how long somebody looks at what is out of order: this platform's own aim, no standard."""
 REMEASURE_MINUTES: Final = 15
 """After how long a reading that was out of order is taken again; for low glucose the published rule."""
 
@@ -79,15 +81,10 @@ def draft(step: Step) -> None:
 
 def activate(step: Step) -> None:
     """Due for review on its day."""
-    if step.body.review_on <= step.now.date():
+    if step.body.review_on <= local_day(step.now):
         raise BadInput("review_on lies in the past")
     step.record["due_at"] = end_of_day(step.body.review_on)
-    step.detail["active_on"] = day_of(step.now).isoformat()
-
-
-def begin_review(step: Step) -> None:
-    """Until it comes into force anew, the plan goes on; nothing more is due of itself."""
-    step.record["due_at"] = None
+    step.detail["active_on"] = local_day(step.now).isoformat()
 
 
 def revise(step: Step) -> None:
@@ -113,6 +110,7 @@ PLAN: Final = RecordKind(
         move("activate 生效 Activate", "draft review", "active", STAFF, Activate, "family"),
         move("review 复核 Review", "active", "review", STAFF, Note, "staff"),
         move("end 终止 End", "draft active review", "ended", STAFF, Reason, "family"),
+        due="active",
     ),
     path="plans",
     create=PlanIn,
@@ -121,7 +119,7 @@ PLAN: Final = RecordKind(
     detail=PlanDetail,
     scope="health",
     timeouts={"active": "review"},
-    rules={"create": draft, "revise": revise, "activate": activate, "review": begin_review},
+    rules={"create": draft, "revise": revise, "activate": activate},
 )
 
 
@@ -171,7 +169,18 @@ def raise_it(step: Step) -> None:
     alert = step.body.alert_id
     if alert is not None and not step.tx.first("followups.alert_of", alert=alert, resident=step.record["resident_id"]):
         raise BadInput("there is no such alert of this resident")
-    step.record["due_at"] = step.now + timedelta(hours=1)
+    step.record["due_at"] = step.now + timedelta(hours=LOOK_HOURS)
+
+
+def confirm(step: Step) -> None:
+    """A fault of measuring asks for nothing more; what is real stays due until it is handled."""
+    if not step.body.real:
+        step.record["due_at"] = None
+
+
+def remeasure(step: Step) -> None:
+    """Better, and nothing is due; not better, and somebody looks again within the hour."""
+    step.record["due_at"] = None if step.body.better else step.now + timedelta(hours=LOOK_HOURS)
 
 
 def handle(step: Step) -> None:
@@ -191,6 +200,7 @@ FOLLOW_UP: Final = RecordKind(
         move("handle 处置 Handle", "confirmed remeasured", "handled", STAFF, Handle, "family"),
         move("remeasure 复测 Measure again", "handled", "remeasured", STAFF, Remeasure),
         move("close 关闭 Close", "confirmed remeasured", "closed", STAFF, Note, "family"),
+        due="raised confirmed handled remeasured",
     ),
     path="follow-ups",
     create=FollowUpIn,
@@ -198,7 +208,7 @@ FOLLOW_UP: Final = RecordKind(
     readers=READERS,
     detail=FollowUpDetail,
     scope="health",
-    rules={"create": raise_it, "handle": handle},
+    rules={"create": raise_it, "confirm": confirm, "handle": handle, "remeasure": remeasure},
 )
 
 
@@ -236,6 +246,7 @@ REMINDER: Final = RecordKind(
         move("miss 漏执行 Missed", "planned reminded", "missed", STAFF, Note, "family staff"),
         move("postpone 顺延 Postpone", "planned reminded", SAME, STAFF, Reason),
         move("cancel 取消 Cancel", "planned reminded missed", "cancelled", STAFF, Reason),
+        due="planned reminded",
     ),
     path="reminders",
     create=ReminderIn,

@@ -11,8 +11,9 @@ from pydantic import BaseModel, Field
 
 from api.schemas import DeviceCode, Input, Instant, Name, Storable
 from api.services.engine import orders
-from api.services.engine.kind import Money, Note, Plan, Reason, RecordIn, RecordKind, Step, end_of_day
+from api.services.engine.kind import Money, Note, Plan, Reason, RecordIn, RecordKind, Step
 from api.services.engine.machine import ADMIN, FAMILY, PROVIDER, SAME, STAFF, machine, move
+from core.days import end_of_day, local_day
 from core.errors import BadInput, Conflict
 
 Words = Annotated[str, Field(max_length=2000), Storable]
@@ -67,7 +68,7 @@ def check_suitable(step: Step) -> None:
 def sign_bed(step: Step) -> None:
     """In force until its last day."""
     check_suitable(step)
-    if step.body.valid_until < step.now.date():
+    if step.body.valid_until < local_day(step.now):
         raise BadInput("valid_until lies in the past")
     step.record["due_at"] = end_of_day(step.body.valid_until)
 
@@ -95,6 +96,7 @@ BED: Final = RecordKind(
         move("pause 暂停 Pause", "serving", "paused", ASKERS, Reason, "family staff"),
         move("remove 撤床 Remove", "requested assessed signed installed serving paused", "removed", STAFF, Reason,
              "family"),
+        due="signed installed serving paused",
     ),
     path="beds",
     create=RecordIn,
@@ -164,7 +166,7 @@ def design(step: Step) -> None:
 
 def accept(step: Step) -> None:
     """At least twelve months of warranty, and the devices in place."""
-    least = step.now.date() + timedelta(days=WARRANTY_DAYS_MIN)
+    least = local_day(step.now) + timedelta(days=WARRANTY_DAYS_MIN)
     if step.body.warranty_until < least:
         raise BadInput(f"the warranty lasts at least until {least}")
     if step.body.devices:
@@ -185,6 +187,7 @@ ADAPTATION: Final = RecordKind(
         move("hand_over 转入质保 Hand over", "accepted", "warranty", STAFF, Note, "family"),
         move("repair 质保维修 Repair under warranty", "warranty", SAME, ASKERS, Reason, "provider staff"),
         move("close 关闭 Close", "requested assessed designed warranty", "closed", STAFF, Reason, "family"),
+        due="accepted warranty",
     ),
     path="adaptations",
     create=AdaptationIn,
@@ -261,6 +264,7 @@ RESPITE: Final = RecordKind(
         move("go_home 返家 Go home", "staying", "home", STAFF, GoHome, "family"),
         move("rate 评价 Rate", "home", "rated", ASKERS, orders.Confirm),
         move("cancel 取消 Cancel", "requested approved", "cancelled", ASKERS, Reason, "family staff"),
+        due="requested approved staying",
     ),
     path="respites",
     create=RespiteIn,

@@ -9,8 +9,9 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from api.schemas import Input, Name, ShortText, Storable
-from api.services.engine.kind import Note, Reason, RecordKind, Step, Text, end_of_day
+from api.services.engine.kind import Note, Reason, RecordKind, Step, Text
 from api.services.engine.machine import ADMIN, FAMILY, SAME, STAFF, machine, move
+from core.days import end_of_day
 from core.errors import BadInput
 from core.vocabulary import Role
 
@@ -75,7 +76,6 @@ def ask(step: Step) -> None:
 def answer(step: Step) -> None:
     """The clock stops."""
     step.detail["answered_at"] = step.now.isoformat()
-    step.record["due_at"] = None
 
 
 ENQUIRY: Final = RecordKind(
@@ -89,6 +89,7 @@ ENQUIRY: Final = RecordKind(
         move("ask_again 追问 Ask again", "answered", "received", ASKERS, Reason, "staff"),
         move("follow_up 回访 Follow up", "answered", "followed_up", STAFF, Satisfied),
         move("close 关闭 Close", "received forwarded answered followed_up", "closed", STAFF, Note, "creator"),
+        due="received forwarded",
     ),
     path="enquiries",
     create=EnquiryIn,
@@ -157,6 +158,7 @@ ARTICLE: Final = RecordKind(
         move("withdraw 下架 Withdraw", "published", "withdrawn", ADMIN, Reason),
         move("expire 过期 Expire", "published", "expired", STAFF, Note),
         move("archive 归档 Archive", "withdrawn expired", "archived", ADMIN, Note),
+        due="published",
     ),
     path="articles",
     create=ArticleIn,
@@ -165,7 +167,7 @@ ARTICLE: Final = RecordKind(
     detail=ArticleDetail,
     public_states=frozenset({"published"}),
     timeouts={"published": "expire"},
-    rules={"create": term, "edit": edit},
+    rules={"create": term, "edit": edit, "publish": term},
 )
 
 

@@ -10,9 +10,10 @@ from pydantic import BaseModel, Field
 
 from api.schemas import Input, Name, ShortText, Storable
 from api.services.engine import orders
-from api.services.engine.kind import Note, Reason, RecordIn, RecordKind, Step, Text, end_of_day
+from api.services.engine.kind import Note, Reason, RecordIn, RecordKind, Step, Text
 from api.services.engine.machine import ADMIN, PROVIDER, SAME, STAFF, machine, move
 from api.services.medical.summary import summary_of
+from core.days import end_of_day, local_day
 from core.errors import BadInput
 from core.vocabulary import Role
 
@@ -66,14 +67,14 @@ class Contract(BaseModel):
 def hold(step: Step) -> None:
     """Due on its last day; an end in the past is refused."""
     until = step.body.valid_until
-    if until < step.now.date():
+    if until < local_day(step.now):
         raise BadInput("valid_until lies in the past")
     step.record["due_at"] = end_of_day(until)
 
 
 def count_round(step: Step) -> None:
     """A round that took place; one of the future did not."""
-    if step.body.on > step.now.date():
+    if step.body.on > local_day(step.now):
         raise BadInput("the round lies in the future")
     step.detail["rounds"] = step.detail.get("rounds", 0) + 1
 
@@ -89,6 +90,7 @@ CONTRACT: Final = RecordKind(
         move("renew 续签 Renew", "active performing renewed expired", "renewed", STAFF, Renew, "family"),
         move("expire 到期 Expire", "active performing renewed", "expired", STAFF, Note, "family staff"),
         move("end 解约 End", "unsigned active performing renewed expired", "ended", STAFF, Reason, "family"),
+        due="active performing renewed",
     ),
     path="contracts",
     create=ContractIn,
@@ -128,6 +130,7 @@ AGREEMENT: Final = RecordKind(
         move("renew 续签 Renew", "active expired", "active", ADMIN, Renew),
         move("expire 到期 Expire", "active", "expired", ADMIN, Note, "staff"),
         move("end 终止 End", "draft active expired", "ended", ADMIN, Reason),
+        due="active",
     ),
     path="agreements",
     create=AgreementIn,
@@ -216,6 +219,7 @@ REFERRAL: Final = RecordKind(
         move("send_back 回转 Send back", "treated", "returned", PARTIES, Return, "family staff"),
         move("follow_up 随访 Follow up", "returned followed_up", "followed_up", STAFF, FollowUp, "family"),
         move("close 关闭 Close", "treated returned followed_up", "closed", STAFF, Note),
+        due="started accepted",
     ),
     path="referrals",
     create=ReferralIn,

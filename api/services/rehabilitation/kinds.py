@@ -11,8 +11,9 @@ from pydantic import BaseModel, Field
 
 from api.schemas import Input, Name, ShortText, Storable
 from api.services.engine import orders
-from api.services.engine.kind import Money, Note, Reason, RecordIn, RecordKind, Step, end_of_day, sight
+from api.services.engine.kind import Money, Note, Reason, RecordIn, RecordKind, Step, sight
 from api.services.engine.machine import FAMILY, SAME, STAFF, machine, move
+from core.days import end_of_day, local_day
 from core.errors import BadInput, Conflict
 from core.vocabulary import Role
 
@@ -68,13 +69,15 @@ def begin_scores(step: Step) -> None:
 
 def set_goals(step: Step) -> None:
     """Due for evaluation on its last day."""
-    if step.body.until < step.now.date():
+    if step.body.until < local_day(step.now):
         raise BadInput("until lies in the past")
     step.record["due_at"] = end_of_day(step.body.until)
 
 
 def add_score(step: Step) -> None:
-    """One more point of the curve."""
+    """One more point of the curve; on the last day it is the evaluation that was due."""
+    if step.record["due_at"] is not None and local_day(step.now) >= local_day(step.record["due_at"]):
+        step.record["due_at"] = None
     step.detail["scores"] = [*step.detail.get("scores", []), step.body.score][-200:]
 
 
@@ -88,6 +91,7 @@ PLAN: Final = RecordKind(
         move("start 执行 Start", "planned evaluated", "running", STAFF, Note),
         move("evaluate 阶段评价 Evaluate", "running", "evaluated", STAFF, Evaluate, "family"),
         move("close 结案 Close", "assessed planned running evaluated", "closed", STAFF, Reason, "family"),
+        due="planned running evaluated",
     ),
     path="plans",
     create=PlanIn,
@@ -208,14 +212,13 @@ def lend(step: Step) -> None:
 
 
 def _until(step: Step) -> None:
-    if step.body.until <= step.now.date():
+    if step.body.until <= local_day(step.now):
         raise BadInput("until lies in the past")
     step.record["due_at"] = end_of_day(step.body.until)
 
 
 def back_in_house(step: Step) -> None:
     """Nobody's any more."""
-    step.record["due_at"] = None
     step.record["resident_id"] = None
 
 
@@ -236,6 +239,7 @@ AID: Final = RecordKind(
         move("check 检查入库 Check and stock", "disinfected repair", "stocked", STAFF, Check),
         move("send_to_repair 送修 Send to repair", "stocked returned disinfected", "repair", STAFF, Reason),
         move("retire 报废 Retire", "stocked returned disinfected repair", "retired", STAFF, Reason),
+        due="lent due",
     ),
     path="aids",
     create=AidIn,

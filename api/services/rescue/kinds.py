@@ -108,11 +108,6 @@ def ended(step: Step) -> None:
     step.record["due_at"] = step.now + timedelta(days=REVIEW_DAYS)
 
 
-def reviewed(step: Step) -> None:
-    """Nothing more is due."""
-    step.record["due_at"] = None
-
-
 MACHINE: Final = machine(
     "incident 救援事件 Incident",
     "triggered 已触发 Triggered, claimed 已认领 Claimed, assessed 已研判 Assessed, dispatched 已派单 Dispatched,"
@@ -130,6 +125,7 @@ MACHINE: Final = machine(
     move("note 补充 Note", "handled hospital cleared false_alarm", SAME, STAFF, Note),
     move("review 复盘 Review", "handled hospital cleared false_alarm", "reviewed", STAFF, Review),
     move("archive 归档 Archive", "reviewed", "archived", ADMIN),
+    due="handled hospital cleared false_alarm",
 )  # fmt: skip
 INCIDENT: Final = RecordKind(
     service="rescue",
@@ -142,7 +138,6 @@ INCIDENT: Final = RecordKind(
     scope="alerts",
     rules={
         "create": open_by_hand, "handle": ended, "send_to_hospital": ended, "clear": ended, "call_false": ended,
-        "review": reviewed,
     },
 )  # fmt: skip
 KINDS: Final = (INCIDENT,)

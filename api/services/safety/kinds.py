@@ -66,6 +66,11 @@ def report(step: Step) -> None:
         raise BadInput("there is no such device")
     step.record["resident_id"] = row["resident_id"]
     step.record["title"] = f"{step.body.device} {row['kind']}"
+    again(step)
+
+
+def again(step: Step) -> None:
+    """The two hours run."""
     step.record["due_at"] = step.now + timedelta(hours=REPAIR_HOURS)
 
 
@@ -74,14 +79,12 @@ def cover(step: Step) -> None:
     step.detail["covered_at"] = step.now.isoformat()
     if step.record["due_at"] is not None:
         step.detail["repaired_in_time"] = step.now <= step.record["due_at"]
-    step.record["due_at"] = None
 
 
 def repair(step: Step) -> None:
     """In time or not; what was covered in time stays so."""
     if step.record["due_at"] is not None:
         step.detail["repaired_in_time"] = step.now <= step.record["due_at"]
-    step.record["due_at"] = None
 
 
 FAULT: Final = RecordKind(
@@ -95,13 +98,14 @@ FAULT: Final = RecordKind(
         move("repair 修复 Repair", "reported assigned covered", "repaired", STAFF | PROVIDER, Repair, "staff"),
         move("reopen 再次故障 Again", "repaired", "reported", STAFF, Reason, "provider"),
         move("close 关闭 Close", "repaired", "closed", STAFF, Note),
+        due="reported assigned",
     ),
     path="faults",
     create=FaultIn,
     creators=STAFF,
     readers=STAFF | PROVIDER,
     detail=FaultDetail,
-    rules={"create": report, "assign": orders.assign, "cover": cover, "repair": repair},
+    rules={"create": report, "assign": orders.assign, "cover": cover, "repair": repair, "reopen": again},
 )
 
 
@@ -150,6 +154,11 @@ def walk(step: Step) -> None:
     step.record["due_at"] = step.now + timedelta(hours=24) if step.body.dangers else None
 
 
+def put_right(step: Step) -> None:
+    """Nothing is left to do but to close it."""
+    step.record["due_at"] = None
+
+
 def close_round(step: Step) -> None:
     """Not while a danger stands."""
     if step.detail.get("dangers") and not step.detail.get("done"):
@@ -165,6 +174,7 @@ ROUND: Final = RecordKind(
         move("put_right 整改 Put right", "walked", SAME, STAFF, PutRight),
         move("close 关闭 Close", "walked", "closed", STAFF, Note),
         move("miss 漏巡 Miss", "planned", "missed", STAFF, Reason, "staff"),
+        due="planned walked",
     ),
     path="rounds",
     create=RoundIn,
@@ -172,7 +182,7 @@ ROUND: Final = RecordKind(
     readers=STAFF,
     detail=RoundDetail,
     timeouts={"planned": "miss"},
-    rules={"create": plan_round, "walk": walk, "close": close_round},
+    rules={"create": plan_round, "walk": walk, "put_right": put_right, "close": close_round},
 )
 
 

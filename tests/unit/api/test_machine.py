@@ -61,6 +61,12 @@ def test_a_machine_with_a_fault_does_not_load(moves: tuple[object, ...]) -> None
         machine(DOOR, STATES, *moves)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("due", ["gone", "ajar"])
+def test_nothing_is_due_at_the_end_nor_in_a_state_that_is_not(due: str) -> None:
+    with pytest.raises(ValueError, match="nothing can be due"):
+        machine(DOOR, STATES, *door().moves, due=due)
+
+
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: f"{kind.service}/{kind.code}")
 def test_every_kind_belongs_to_a_service_or_the_house_and_ends_somewhere(kind: RecordKind) -> None:
     if kind.service != HOUSE:
