@@ -22,7 +22,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.console import kpi, signin
+from api.console import kpi, rota, signin
 from api.console.client import ConsoleError, Gateway
 from api.console.frame import SCREENS, STATIC, Console
 from api.console.house import Houses
@@ -38,6 +38,7 @@ SCREEN_MODULES: Final = (
     "api.console.services",
     "api.console.record",
     "api.console.resident",
+    "api.console.rota",
     "api.console.kpi",
 )
 """The pages, in the order of import; each registers itself with `@screen`."""
@@ -73,6 +74,7 @@ def create_console(settings: Settings, clock: Clock) -> FastAPI:
     pages.state.anhu = shared
     console.include_router(signin.router)
     console.include_router(kpi.router)
+    console.include_router(rota.router)
 
     @console.get("/healthz", include_in_schema=False)
     async def healthz() -> Alive:

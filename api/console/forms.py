@@ -24,6 +24,7 @@ MONEY: Final = "money"
 """The format that an exact amount gets here: the API takes a number or, as we send it, its text."""
 LONG_CHARS: Final = 300
 """Texts that may be so long get an area."""
+_STYLES: Final = {"date-time": "datetime-local", "date": "date", "time": "time", "password": "password"}
 
 
 class Schemas:
@@ -63,7 +64,7 @@ class Schemas:
 
 
 class Form:
-    """Inputs of one schema. `values()` is what was put in, as the API takes it."""
+    """Inputs of one schema, empty or as `given`. `values()` is what was put in, as the API takes it."""
 
     def __init__(
         self,
@@ -74,6 +75,7 @@ class Form:
         *,
         choices: Choices,
         skip: Sequence[str] = (),
+        given: Mapping[str, Any] | None = None,
     ) -> None:
         self._schemas = schemas
         self._speech = speech
@@ -83,7 +85,9 @@ class Form:
         required = set(schema.get("required", ()))
         properties = schema.get("properties", {})
         for name in sorted((one for one in properties if one not in skip), key=lambda one: _place(one, required)):
-            self._field(self._values, name, schemas.follow(properties[name]), required=name in required)
+            known = (given or {}).get(name)
+            field = schemas.follow(properties[name]) | ({"default": known} if known not in (None, "", []) else {})
+            self._field(self._values, name, field, required=name in required)
 
     def values(self) -> Thing:
         """The body of the request: what was left empty is left out."""
@@ -125,6 +129,9 @@ class Form:
         elif kind == "array":
             area = ui.element("textarea").props("rows=3")
             area.props["placeholder"] = self._speech("form.one_a_line")
+            if default := field.get("default"):
+                into[name] = list(default)
+                area.props["value"] = "\n".join(map(str, default))
             _follow(
                 area, lambda value: into.__setitem__(name, [one.strip() for one in value.splitlines() if one.strip()])
             )
@@ -163,14 +170,15 @@ class Form:
         _follow(box, store)
 
     def _text(self, into: Thing, name: str, field: Thing, must: str) -> None:
-        style = {"date-time": "datetime-local", "date": "date"}.get(str(field.get("format")), "text")
+        style = _STYLES.get(str(field.get("format")), "text")
         most = int(field.get("maxLength", LONG_CHARS))
         if style == "text" and most > LONG_CHARS:
             box = ui.element("textarea").props(f"rows=3 maxlength={most}{must}")
         else:
             box = ui.element("input").props(f"type={style}{must}" + (f" maxlength={most}" if style == "text" else ""))
         if default := field.get("default"):
-            box.props["value"] = into[name] = str(default)
+            # Wall times are shown without the seconds that nobody plans by.
+            box.props["value"] = into[name] = str(default)[:5] if style == "time" else str(default)
 
         def store(value: str) -> None:
             local = style == "datetime-local" and value

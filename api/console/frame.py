@@ -229,11 +229,18 @@ def _menu(one: Screen, view: View) -> str:
     entries = sorted((item for item in SCREENS.values() if item.order), key=lambda item: item.order)
     links = [
         f'<a href="{item.path}"{" aria-current=page" if item is one else ""}>{ICONS.get(item.icon, "")}'
-        f"<span>{escape(view.speech(item.title))}</span></a>"
+        f"<span>{_stacked(item.title, view.speech)}</span></a>"
         for item in entries
         if view.session.role in item.roles
     ]
     return "".join(links)
+
+
+def _stacked(key: str, speech: Speech) -> str:
+    """A word of the menu; English stands below Chinese, so that all of the menu finds room on one line."""
+    if speech.language != "both":
+        return escape(speech(key))
+    return f"{escape(Speech('zh')(key))} <small>{escape(Speech('en')(key))}</small>"
 
 
 def _alarm(view: View) -> None:

@@ -13,7 +13,8 @@ from nicegui import ui
 
 from api.console.answers import AnswerSheet
 from api.console.choices import choices_for
-from api.console.client import ConsoleError, Refused
+from api.console.client import Refused
+from api.console.entry import entry
 from api.console.forms import Form, Schemas, Thing
 from api.console.frame import View, html, screen
 from api.console.services import when, zone_of
@@ -161,21 +162,11 @@ def _form(
     view: View, schemas: Schemas, schema: Thing, choices: dict[str, list[tuple[str, str]]], submit: str,
     do: Callable[[Thing], Awaitable[None]], *, sheet: Thing | None = None,
 ) -> None:  # fmt: skip
-    """A form that stays as it is when the API refuses it."""
-    with ui.element("form").classes("entry") as form:
-        problem = ui.element("div").props("role=alert")
+    """The fields of a body, with the sheet of answers before them where there is one."""
+
+    def draw() -> Callable[[], Thing]:
         answers = AnswerSheet(view, sheet) if sheet else None
         inputs = Form(schemas, schema, view.speech, zone_of(view), choices=choices, skip=("answers",) if sheet else ())
-        with ui.element("button").props("type=submit").classes("primary"):
-            html(escape(submit))
+        return lambda: inputs.values() | ({"answers": answers.given} if answers else {})
 
-    async def send() -> None:
-        problem.clear()
-        values = inputs.values() | ({"answers": answers.given} if answers else {})
-        try:
-            await do(values)
-        except ConsoleError as error:
-            with problem, ui.element("p").classes("notice bad"):
-                html(escape(view.explain(error)))
-
-    form.on("submit.prevent", send)
+    entry(view, draw, submit, do)

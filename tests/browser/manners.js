@@ -40,7 +40,7 @@ globalThis.manners = {
   return [...faults];
 },
   reachable: () => [...document.querySelectorAll("a[href], button:not([disabled]), input:not([type=hidden]), select, textarea")]
-  .filter((el) => el.getClientRects().length && getComputedStyle(el).visibility !== "hidden" && el.tabIndex >= 0).length,
+  .filter((el) => el.getClientRects().length && el.checkVisibility() && getComputedStyle(el).visibility !== "hidden" && el.tabIndex >= 0).length,
   focus: () => { const el = document.activeElement, style = getComputedStyle(el);
   return [el === document.body, style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2, el.outerHTML.slice(0, 100)]; },
 };
