@@ -39,6 +39,7 @@ SCREEN_MODULES: Final = (
     "api.console.record",
     "api.console.resident",
     "api.console.rota",
+    "api.console.plans",
     "api.console.kpi",
 )
 """The pages, in the order of import; each registers itself with `@screen`."""

@@ -74,9 +74,7 @@ def select(options: Iterable[tuple[str, str]], chosen: str, store: Callable[[str
 
 def box(props: str, value: str, store: Callable[[str], object]) -> ui.element:
     """A line to type into; `props` as `type=time required`."""
-    one = ui.element("input").props(props)
-    one.props["value"] = value
-    return follow(one, store)
+    return follow(html(f'<input {props} value="{escape(value)}">'), store)
 
 
 def ticks(label: str, options: Sequence[tuple[str, str]], chosen: list[str]) -> None:

@@ -127,13 +127,11 @@ class Form:
             into[name] = known
             self._select(options, lambda value: into.__setitem__(name, value), must, known)
         elif kind == "array":
-            area = ui.element("textarea").props("rows=3")
-            area.props["placeholder"] = self._speech("form.one_a_line")
-            if default := field.get("default"):
-                into[name] = list(default)
-                area.props["value"] = "\n".join(map(str, default))
+            into[name] = list(field.get("default") or ())
+            hint, known = escape(self._speech("form.one_a_line")), escape("\n".join(map(str, into[name])))
             _follow(
-                area, lambda value: into.__setitem__(name, [one.strip() for one in value.splitlines() if one.strip()])
+                html(f'<textarea rows=3 placeholder="{hint}">{known}</textarea>'),
+                lambda value: into.__setitem__(name, [one.strip() for one in value.splitlines() if one.strip()]),
             )
         elif kind in ("integer", "number"):
             self._number(into, name, field, must)
@@ -159,10 +157,11 @@ class Form:
         money = field.get("format") == MONEY
         step = "0.01" if money else "1" if field.get("type") == "integer" else "any"
         limits = "".join(f" {key}={value}" for key, value in (("min", low), ("max", high)) if value is not None)
-        box = ui.element("input").props(f"type=number inputmode=decimal step={step}{limits}{must}")
+        known = ""
         if (default := field.get("default")) is not None:
-            box.props["value"] = str(default)
+            known = f" value={default}"
             into[name] = default
+        box = html(f"<input type=number inputmode=decimal step={step}{limits}{must}{known}>")
 
         def store(value: str) -> None:
             into[name] = None if value == "" else value if money else float(value) if "." in value else int(value)
@@ -172,13 +171,15 @@ class Form:
     def _text(self, into: Thing, name: str, field: Thing, must: str) -> None:
         style = _STYLES.get(str(field.get("format")), "text")
         most = int(field.get("maxLength", LONG_CHARS))
-        if style == "text" and most > LONG_CHARS:
-            box = ui.element("textarea").props(f"rows=3 maxlength={most}{must}")
-        else:
-            box = ui.element("input").props(f"type={style}{must}" + (f" maxlength={most}" if style == "text" else ""))
-        if default := field.get("default"):
+        known = str(field.get("default") or "")
+        if known:
             # Wall times are shown without the seconds that nobody plans by.
-            box.props["value"] = into[name] = str(default)[:5] if style == "time" else str(default)
+            known = into[name] = known[:5] if style == "time" else known
+        if style == "text" and most > LONG_CHARS:
+            box = html(f"<textarea rows=3 maxlength={most}{must}>{escape(known)}</textarea>")
+        else:
+            limit = f" maxlength={most}" if style in ("text", "password") else ""
+            box = html(f'<input type={style}{must}{limit} value="{escape(known)}">')
 
         def store(value: str) -> None:
             local = style == "datetime-local" and value
@@ -234,6 +235,8 @@ def _place(name: str, required: set[str]) -> int:
     return 0 if name == "resident_id" else 3 if name == "note" else 1 if name in required else 2
 
 
+# Inputs are markup, not elements: whenever anything on the page changes, an element's `value` is put back to what the
+# server knows, and with it whatever is being typed.
 def _follow(box: ui.element, store: Callable[[str], None]) -> None:
     box.on("change", lambda event: store(str(event.args or "")), js_handler="(event) => emit(event.target.value)")
 

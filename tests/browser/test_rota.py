@@ -113,3 +113,64 @@ def test_a_caregiver_reads_hands_over_and_notes_the_own_absence(staff: Staff, ho
     expect(page.locator("details[open]")).to_have_count(0)
     file = page.request.get(f"{house.console_url}/rota/calendar.ics")
     assert (file.status, file.text()[:15]) == (200, "BEGIN:VCALENDAR")
+
+
+def test_a_plan_is_edited_with_a_preview_of_whom_it_pages_and_when(staff: Staff, house: House) -> None:
+    page = staff("admin", "/rota/plans?alert_type=fall")
+    line = page.locator(".timeline")
+    expect(line).to_contain_text("caregiver a")
+    assert "立即" in line.locator("li").first.inner_text()
+    expect(page.locator(".two")).to_contain_text("尚未保存")
+    steps = page.locator(".plan-step")
+    before = steps.count()
+    # Begins late and has a hole at its end: refused, and kept as it was typed.
+    steps.first.get_by_label("报警后").fill("30")
+    page.get_by_role("button", name="保存").click()
+    alert = page.locator("form.bare [role=alert]")
+    expect(alert).to_contain_text("the first step must run at once")
+    assert steps.first.get_by_label("报警后").input_value() == "30"
+    steps.first.get_by_label("报警后").fill("0")
+    steps.last.get_by_label("通知谁").select_option("desk")
+    steps.last.get_by_role("button", name="再次通知").click()
+    expect(steps).to_have_count(before + 1)
+    page.get_by_label("预览哪个").select_option("edited")
+    page.get_by_label("老人").select_option(str(house.world.a.residents[0]))
+    page.get_by_role("button", name="预览").click()
+    expect(line.locator("h3").last).to_contain_text("值班台")
+    expect(line.locator("time").last).to_contain_text("13 分钟后")
+    page.get_by_role("button", name="保存").click()
+    expect(page.locator("form.bare .notice")).to_contain_text("第 1 版")
+    keep(page, "plans")
+    assert (label_faults(page), contrast_faults(page)) == ([], [])
+    with house.client("admin") as api:
+        saved = {one["alert_type"]: one for one in api.get("/escalation-plans").json()["items"]}
+        assert saved["fall"]["steps"][-1] == {"after_seconds": 780, "whom": "desk"}
+
+    reader = staff("caregiver", "/rota/plans?alert_type=fall", viewport={"width": 390, "height": 844})
+    expect(reader.locator(".timeline")).to_contain_text("值班台")
+    assert reader.locator(".plan-step").count() == 0
+    keep(reader, "plans-phone")
+    assert reader.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.reload()
+    page.get_by_role("button", name="删除此预案").click()
+    page.wait_for_url("**/rota/plans")
+
+
+def test_a_hole_is_shouted_in_the_preview_and_on_the_rota(staff: Staff, house: House) -> None:
+    with house.client("caregiver") as api:
+        duty = "/me/duty"
+        api.put(duty, json={"on_duty": False}).raise_for_status()
+        try:
+            page = staff("admin", "/rota/plans")
+            expect(page.locator(".shout")).to_contain_text("找不到该通知的人")
+            expect(page.locator(".timeline li.hole").first).to_contain_text("无人在岗")
+            page.get_by_role("button", name="夜间模式").click()
+            expect(page.locator("body.body--dark")).to_have_count(1)
+            keep(page, "plans-hole-dark")
+            assert contrast_faults(page) == []
+            page.goto(f"{house.console_url}/rota")
+            expect(page.locator(".shout")).to_contain_text("现在无人在岗")
+            assert contrast_faults(page) == []
+            keep(page, "rota-nobody-dark")
+        finally:
+            api.put(duty, json={"on_duty": True}).raise_for_status()
