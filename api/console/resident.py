@@ -6,7 +6,7 @@ Each part is asked for by itself and at once; a part that is refused says so in 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from html import escape
 from typing import Any, Final
@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 
 from api.console.client import Away, ConsoleError, SignedOut
 from api.console.frame import View, html, screen
+from api.console.sketches import nights, places
 from api.console.texts import Speech, add
-from api.pages.charts import hour_map, line_chart
-from core.metrics import METRICS
+from api.pages.charts import Usual, hour_map, line_chart
+from core.metrics import BY_CODE, METRICS
 
 add(
     {
@@ -27,6 +28,29 @@ add(
         "resident.vitals": ("生命体征", "Vital signs"),
         "resident.routine": ("作息（每小时活动）", "Routine: motion by hour"),
         "resident.routine_note": ("颜色越深活动越多；留空为无数据", "the darker the more motion; blank: no data"),
+        "resident.chart_note": (
+            "线为均值，色带为最低到最高；灰底为本人常态范围（前 28 天同一时段）；虚线为报警阈值；断开处无数据",
+            "line: mean; band: lowest to highest; grey: usual here at this hour; dashes: alert limits; breaks: no data",
+        ),
+        "resident.nights": ("夜间在床（近 14 晚）", "Nights in bed (last 14)"),
+        "resident.nights_note": (
+            "粗条为在床，细条为离床，空白为传感器无数据；↑ 为夜间离床次数",
+            "thick: in bed; thin: out of bed; blank: no word of the sensor; ↑ times up in between",
+        ),
+        "resident.no_nights": ("床垫传感器近 14 晚没有数据", "No word of a bed sensor in 14 nights"),
+        "nights.in": ("在床", "in bed"),
+        "nights.out": ("离床", "out of bed"),
+        "nights.none": ("未在床", "not in bed"),
+        "nights.unheard": ("无数据", "no data"),
+        "resident.places": ("位置与电子围栏", "Places and safe areas"),
+        "resident.places_note": (
+            "近 7 天的定位，最新一点带误差圈；家取全天有效的最小圆形围栏的中心",
+            "fixes of seven days, the newest with its accuracy; home: middle of the smallest circle that always holds",
+        ),
+        "resident.places_family": ("经本人同意可查看位置的家属：{names}", "May see places, by consent: {names}"),
+        "resident.places_nobody": ("没有家属获准查看位置", "No relative has a consent to see places"),
+        "resident.no_places": ("近 7 天没有定位，也没有电子围栏", "No fix in seven days, and no safe area"),
+        "places.home": ("家", "home"),
         "resident.timeline": ("时间线", "Timeline"),
         "resident.devices": ("设备", "Devices"),
         "resident.contacts": ("联系人", "Contacts"),
@@ -57,6 +81,9 @@ SPANS: Final = {
 }
 VITALS: Final = tuple(one for one in METRICS if one.kind == "vital")
 ROUTINE_DAYS: Final = 14
+NIGHTS: Final = 14
+PLACES_SPAN: Final = timedelta(days=7)
+PLACES_SHOWN: Final = 60
 ORDERS: Final = ("daily-living/orders", "companionship/visits", "goods/orders", "rehabilitation/sessions")
 Thing = dict[str, Any]
 
@@ -73,6 +100,10 @@ async def resident(view: View, resident_id: str, span: str = "day") -> None:
     asked = {
         "monitoring": view.get(f"{base}/monitoring"),
         "limits": view.get(f"{base}/limits"),
+        "baselines": view.get(f"{base}/baselines"),
+        "nights": view.get(f"{base}/nights", nights=NIGHTS),
+        "fences": view.get(f"{base}/fences"),
+        "positions": view.get(f"{base}/positions", **{"from": (end - PLACES_SPAN).isoformat(), "limit": PLACES_SHOWN}),
         "motion": view.get(f"{base}/readings", metric="motion", **routine),
         "timeline": view.get(f"{base}/timeline", limit=40),
         "devices": view.get("/devices", resident=resident_id, limit=100),
@@ -91,7 +122,11 @@ async def resident(view: View, resident_id: str, span: str = "day") -> None:
         page.head(person),
         page.tabs(resident_id, span),
         page.part("resident.vitals", *[one.code for one in VITALS], draw=lambda: page.charts(end - length, width)),
+        '<div class="two even">',
+        page.part("resident.nights", "nights", draw=page.nights),
         page.part("resident.routine", "motion", draw=page.routine),
+        "</div>",
+        page.part("resident.places", "positions", "fences", draw=page.places),
         '<div class="two">',
         page.part("resident.timeline", "timeline", draw=page.timeline),
         "<div>",
@@ -104,6 +139,25 @@ async def resident(view: View, resident_id: str, span: str = "day") -> None:
         "</div></div>",
     ]
     html("".join(parts), "div").classes("resident")
+
+
+def usual_steps(
+    hours: Sequence[Thing], start: datetime, end: datetime, width: timedelta, zone: ZoneInfo
+) -> list[Usual]:
+    """The usual range of every hour shown, as far as it is known; of every day where a point is a day."""
+    known = {one["hour"]: one for one in hours if one["known"]}
+    if not known:
+        return []
+    lows, highs = [one["low"] for one in known.values()], [one["high"] for one in known.values()]
+    high = None if None in highs else max(highs)
+    if width >= timedelta(days=1) or None in known:
+        return [Usual(start, end, min(lows), high)]
+    found, hour = [], start.replace(minute=0, second=0, microsecond=0)
+    while hour < end:
+        if one := known.get(hour.astimezone(zone).hour):
+            found.append(Usual(hour, hour + timedelta(hours=1), one["low"], one["high"]))
+        hour += timedelta(hours=1)
+    return found
 
 
 class _Page:
@@ -167,23 +221,32 @@ class _Page:
         return f'<div class="row">{links}</div>'
 
     def charts(self, start: datetime, width: timedelta) -> str:
-        """A picture for each vital sign that was measured, with the limits of this person."""
-        limits: dict[str, list[float]] = {}
-        if not isinstance(self._found["limits"], BaseException):
-            for one in self._found["limits"]["items"]:
-                ended = one["valid_to"] is not None and datetime.fromisoformat(one["valid_to"]) <= self._now
-                if not ended and one["metric"] not in limits:
-                    limits[one["metric"]] = [one[name] for name in ("low", "high") if one[name] is not None]
+        """A picture for each vital sign that was measured, with what is usual and where alerts begin."""
+        limits = {
+            one["metric"]: [one[name] for name in ("low", "high") if one[name] is not None]
+            for one in self._known("limits", "in_force")
+        }
+        usual = {one["metric"]: one["hours"] for one in self._known("baselines", "items")}
         made = []
         for metric in VITALS:
             title = f"{self._say.pair(metric.zh, metric.en)} {metric.unit}"
             picture = line_chart(
                 self._found[metric.code]["points"], start=start, end=self._now, bucket=width, zone=self._zone,
                 title=title, limits=limits.get(metric.code, ()),
+                usual=usual_steps(usual.get(metric.code, ()), start, self._now, width, self._zone),
             )  # fmt: skip
             if picture:
                 made.append(f'<figure class="notice"><figcaption>{escape(title)}</figcaption>{picture}</figure>')
-        return f'<div class="charts">{"".join(made)}</div>' if made else self._nothing("resident.no_values")
+        if not made:
+            return self._nothing("resident.no_values")
+        return (
+            f'<div class="charts">{"".join(made)}</div><p class="legend">{escape(self._say("resident.chart_note"))}</p>'
+        )
+
+    def _known(self, name: str, items: str) -> list[Thing]:
+        """What beside the values was told; a chart without it is better than none."""
+        found = self._found[name]
+        return [] if isinstance(found, BaseException) else list(found[items])
 
     def routine(self) -> str:
         """Motion by day and hour."""
@@ -191,10 +254,30 @@ class _Page:
         picture = hour_map(
             points, end=self._now, days=ROUTINE_DAYS, zone=self._zone, title=self._say("resident.routine")
         )
+        return self._figure(picture, "resident.routine_note", "resident.no_values")
+
+    def nights(self) -> str:
+        """In bed and up, night by night."""
+        picture = nights(self._found["nights"]["items"], self._zone, self._say)
+        return self._figure(picture, "resident.nights_note", "resident.no_nights")
+
+    def places(self) -> str:
+        """Where the person was and should be, and who of the family may see it."""
+        picture = places(self._found["positions"]["items"], self._found["fences"]["items"], self._zone, self._say)
+        open_to = [
+            one["name"]
+            for one in self._known("consents", "items")
+            if one["scope"] == "location" and not one["withdrawn_at"]
+        ]
+        names = "、".join(open_to)
+        who = self._say("resident.places_family", names=names) if names else self._say("resident.places_nobody")
+        figure = self._figure(picture, "resident.places_note", "resident.no_places")
+        return f'{figure}<p class="legend">{escape(who)}</p>'
+
+    def _figure(self, picture: str, note: str, nothing: str) -> str:
         if not picture:
-            return self._nothing("resident.no_values")
-        note = escape(self._say("resident.routine_note"))
-        return f'<figure class="notice">{picture}<figcaption>{note}</figcaption></figure>'
+            return self._nothing(nothing)
+        return f'<figure class="notice">{picture}<figcaption>{escape(self._say(note))}</figcaption></figure>'
 
     def timeline(self) -> str:
         """What happened, newest first."""
@@ -247,7 +330,8 @@ class _Page:
         rows = []
         for one in self._found["limits"]["items"]:
             bounds = " – ".join("" if one[name] is None else f"{one[name]:g}" for name in ("low", "high"))
-            words = (one["metric"], f"{bounds} {one['unit']}", one["reason"], one["author"])
+            metric = BY_CODE[one["metric"]]
+            words = (self._say.pair(metric.zh, metric.en), f"{bounds} {one['unit']}", one["reason"], one["author"])
             rows.append([*map(escape, words), self._when(one["valid_from"])])
         return self._table(rows)
 

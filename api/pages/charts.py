@@ -43,6 +43,16 @@ class Frame:
         return HEIGHT - _BOTTOM - share * (HEIGHT - _TOP - _BOTTOM)
 
 
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """The usual range of a span of time; without `high` all above `low` is usual."""
+
+    start: datetime
+    end: datetime
+    low: float
+    high: float | None
+
+
 def line_chart(
     points: Sequence[dict[str, Any]],
     *,
@@ -52,17 +62,19 @@ def line_chart(
     zone: ZoneInfo,
     title: str,
     limits: Sequence[float] = (),
+    usual: Sequence[Usual] = (),
 ) -> Markup:
-    """The mean as a line, from lowest to highest as a band, limits as dashes.
+    """The mean as a line, from lowest to highest as a band, limits as dashes, what is usual as a ground behind.
 
     points: `t`, `avg`, `min`, `max`, in order of time. Empty Markup where there are none.
     """
     if not points:
         return Markup()
-    values = [one[name] for one in points for name in ("min", "max")] + list(limits)
-    low, high, step = scale(min(values), max(values))
+    values = [one[name] for one in points for name in ("min", "max")]
+    shown = [*values, *limits, *(bound for one in usual for bound in (one.low, one.high) if bound is not None)]
+    low, high, step = scale(min(shown), max(shown))
     frame = Frame(start, end, low, high, bucket, zone)
-    body = [*_grid(frame, step), *(_limit(frame, one) for one in limits)]
+    body = [*_usual(frame, usual), *_grid(frame, step), *(_limit(frame, one) for one in limits)]
     for run in runs(points, bucket):
         body += _run(frame, run)
     first, last = points[0], points[-1]
@@ -180,6 +192,17 @@ def _run(frame: Frame, run: list[dict[str, Any]]) -> list[str]:
         f'<polygon class="band" points="{" ".join(over + under)}"/>',
         f'<polyline class="line" points="{" ".join(mean)}"/>',
     ]
+
+
+def _usual(frame: Frame, usual: Sequence[Usual]) -> list[str]:
+    """One path of all steps within the frame."""
+    steps = []
+    for one in usual:
+        left, right = frame.x(max(one.start, frame.start)), frame.x(min(one.end, frame.end))
+        if right > left:
+            top = frame.y(frame.high if one.high is None else one.high)
+            steps.append(f"M{left:.1f} {top:.1f}H{right:.1f}V{frame.y(one.low):.1f}H{left:.1f}z")
+    return [f'<path class="usual" d="{"".join(steps)}"/>'] if steps else []
 
 
 def _grid(frame: Frame, step: float) -> list[str]:

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from api.family.reach import QuietHours, put_quiet_hours
 from api.family.routes import begin_away, end_away, put_rescue_card
 from api.family.schemas import AwayBody, RescueCardBody
+from api.residents.fences import FenceIn, add_fence
 from api.residents.limits import LimitsIn, set_limits
 from api.residents.news2 import ClinicalIn, set_clinical
 from api.residents.routes import add_contact, give_consent, list_contacts, patch_resident
@@ -19,6 +20,8 @@ from api.users.schemas import UserCreate
 from cli.demo_month.cast import AT_HOME, HOSPITAL, OUTSIDE, PEOPLE, STAFF, Relative
 from cli.demo_month.chapter import Story
 from cli.demo_month.house import House, Tale
+from cli.demo_month.readings import WALKERS
+from simulators.sensors.befallen import HOME
 
 
 def accounts(passwords: Mapping[str, str]) -> Iterator[Story]:
@@ -38,6 +41,7 @@ def stories(house: House) -> Iterator[Story]:
     for index in range(len(house.people)):
         yield f"admission papers {index}", partial(_papers, index)
     yield "limits", _limits
+    yield "safe areas", _safe_areas
     yield "away over the weekend", _away
 
 
@@ -84,6 +88,21 @@ def _limits(tale: Tale) -> None:
     tale.call("nurse.li", set_clinical, resident_id=tale.person(7), body=scale)
     patch = ResidentPatch(phone="139 0000 0900")
     tale.call("nurse.li", patch_resident, resident_id=tale.person(8), body=patch)
+
+
+def _safe_areas(tale: Tale) -> None:
+    """Two who like to walk have where they may: about the house at all hours, the garden by day."""
+    tale.on(28, "14:10")
+    north, east = HOME
+    garden = [[north + 0.0008, east + 0.0006], [north + 0.0008, east + 0.0024], [north + 0.0018, east + 0.0024],
+              [north + 0.0018, east + 0.0006]]  # fmt: skip
+    for index in WALKERS:
+        for body in (
+            {"name": "院区及周边", "corners": [[north, east]], "radius_m": 300},
+            {"name": "滨江花园", "corners": garden, "from_time": "06:00", "to_time": "19:00"},
+        ):
+            fence = FenceIn.model_validate(body)
+            tale.call("nurse.li", add_fence, resident_id=tale.person(index), body=fence)
 
 
 def _away(tale: Tale) -> None:

@@ -22,7 +22,8 @@ from db.copy import latest_stream, readings_stream
 from db.queries import sql
 from simulators.provisioning import SimulatedResident
 from simulators.rng import keyed
-from simulators.world import DAY_SECONDS, Life, make_world
+from simulators.sensors.befallen import HOME, METRES_PER_DEGREE
+from simulators.world import AWAY, DAY_SECONDS, Life, make_world
 
 Floats = NDArray[np.float64]
 BAND_SECONDS: Final = 600.0
@@ -39,6 +40,8 @@ CUFFS: Final = {
     8: (140.0, 82.0),
 }
 """Who has a cuff, with the pressures at the beginning of the month."""
+WALKERS: Final = (0, 5)
+"""Who goes out alone, with a band that knows where it is."""
 GLUCOSE: Final = {1: 7.4}
 SCALES: Final = {3: 61.0}
 
@@ -103,6 +106,10 @@ def _day(
     columns.add(wrist, "spo2", on[::2], np.round(life.spo2(on[::2], rng)))
     columns.add(wrist, "steps", on[::3], life.steps(on[::3]))
     columns.add(wrist, "body_temp", on[::12], np.round(life.body_temp(on[::12], rng), 1))
+    if person.index in WALKERS:
+        out = on[np.isin(life.activity(on), list(AWAY))]
+        for metric, values in _walk(out, rng).items():
+            columns.add(wrist, metric, out, values)
     lies = life.in_bed(band)
     columns.add(bed, "bed", band, lies)
     asleep = band[lies]
@@ -110,6 +117,17 @@ def _day(
     slow = np.arange(begins, end, ROOM_SECONDS) + 60.0
     expected = life.pir_per_minute(slow) * ROOM_SECONDS / 60.0 * 0.5
     columns.add(room, "motion", slow, rng.poisson(expected))
+
+
+def _walk(times: Floats, rng: np.random.Generator) -> dict[str, Floats]:
+    """Fixes of somebody who strolls about the house, shape (n,) each: up to some 200 m away, mostly north-east."""
+    far = rng.uniform(40.0, 210.0, len(times)) / METRES_PER_DEGREE
+    angle = rng.normal(0.8, 0.7, len(times))
+    return {
+        "lat": np.round(HOME[0] + far * np.sin(angle), 6),
+        "lon": np.round(HOME[1] + far * np.cos(angle) / np.cos(np.radians(HOME[0])), 6),
+        "loc_acc": np.round(rng.uniform(6.0, 25.0, len(times))),
+    }
 
 
 def _worn(index: int, times: Floats, begins: float, rng: np.random.Generator) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ from simulators.world import Episode, EpisodeKind
 
 HOME = (29.563, 106.551)
 """Where everybody lives, degrees."""
-_METRES_PER_DEGREE = 111_195.0
+METRES_PER_DEGREE = 111_195.0
 _Readings = Callable[[float], dict[str, float]]
 
 
@@ -31,7 +31,7 @@ def _cold(seconds: float) -> dict[str, float]:
 
 
 def _walks_away(seconds: float) -> dict[str, float]:
-    north = min(2000.0, 0.9 * seconds) / _METRES_PER_DEGREE
+    north = min(2000.0, 0.9 * seconds) / METRES_PER_DEGREE
     return {"lat": round(HOME[0] + north, 6), "lon": HOME[1], "loc_acc": 15.0}
 
 

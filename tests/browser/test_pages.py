@@ -116,10 +116,16 @@ def test_an_inspector_reads_and_prints(enter: Enter, house: House) -> None:
 
 def test_a_resident_and_the_figures_in_the_console(staff: Enter, house: House) -> None:
     resident = house.world.a.residents[0]
+    with house.client("caregiver") as api:
+        area = {"name": "后院", "corners": [[29.563, 106.551]], "radius_m": 300}
+        assert api.post(f"/residents/{resident}/fences", json=area).status_code == 201
     page = staff("caregiver", f"/residents/{resident}")
     expect(page.locator("#main h1")).to_have_text("张老a1")
     expect(page.locator("#main")).to_contain_text("生命体征")
     expect(page.locator("#main")).not_to_contain_text("Not found")
+    expect(page.locator("svg.map .fence-name")).to_have_text("后院")
+    expect(page.locator("#main")).to_contain_text("没有家属获准查看位置")
+    expect(page.locator("#main")).to_contain_text("床垫传感器近 14 晚没有数据")
     keep(page, "resident")
     assert (label_faults(page), contrast_faults(page)) == ([], [])
     page.goto(f"{house.console_url}/kpi")
