@@ -36,6 +36,7 @@ from api.institution.licences import router as licences_router
 from api.institution.notes import router as notes_router
 from api.institution.overdue import router as house_overdue_router
 from api.institution.prices import router as prices_router
+from api.institution.rules import router as rules_router
 from api.institution.staff import router as staff_router
 from api.institution.subsidies import router as subsidies_router
 from api.institution.tasks import router as tasks_router
@@ -107,6 +108,7 @@ ROUTERS = (
     prices_router,
     subsidies_router,
     accounts_router,
+    rules_router,
     tasks_router,
     notes_router,
     handover_router,

@@ -12,6 +12,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from prometheus_client import Counter, Gauge, start_http_server
 
 from api.institution.expiry import warn_of_expiry
+from api.institution.kept_beds import free_kept_beds
 from api.rights import erase
 from api.services import platform
 from api.supervision.months import keep_month
@@ -33,6 +34,7 @@ OVERDUE_SECONDS = 60
 FOLLOW_SECONDS = 5
 SUPERVISION_HOURS = 6
 EXPIRY_HOURS = 6
+KEPT_BED_HOURS = 1
 SEAL_SECONDS = 20
 ERASE_SECONDS = 30
 PARTITION_HOURS = 1
@@ -70,6 +72,7 @@ def run_jobs(settings: Settings, clock: Clock, stop: threading.Event) -> None:
     every("overdue records", lambda: platform.act_on_past_due(pool, clock), seconds=OVERDUE_SECONDS)
     every("records of those who left", lambda: platform.end_with_residents(pool, clock), seconds=OVERDUE_SECONDS)
     every("expiry warnings", lambda: warn_of_expiry(pool, clock), hours=EXPIRY_HOURS)
+    every("kept beds", lambda: free_kept_beds(pool, clock), hours=KEPT_BED_HOURS)
     every("incidents", lambda: platform.follow_alerts(pool, clock), seconds=FOLLOW_SECONDS)
     every("erasures", lambda: erase.erase_due(pool, clock), seconds=ERASE_SECONDS)
     every("audit seals", lambda: maintenance.seal_audit(pool, clock), seconds=SEAL_SECONDS)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from api.access import resident_scopes
 from api.deps import API, STAFF, Audit, Caller, Tx, require
-from api.institution.bills import BILL, MONTH, Amount, BillIn, Method
+from api.institution.bills import BILL, MONTH, Amount, BillIn, Method, next_month
 from api.institution.keeping import Day, answer_created, row_id
 from api.paging import LIMIT_DEFAULT, Cursor, Limit, Page, cursor_amount, cursor_id, cursor_number, decode_cursor, page
 from api.residents.routes import IdempotencyKey
@@ -237,9 +237,11 @@ def list_balances(tx: Tx, audit: Audit, limit: Limit = LIMIT_DEFAULT, cursor: Cu
 
 @router.post("/institution/bills-run", summary="批量出账单 · Draw up a month", dependencies=[require(Role.ADMIN)])
 def run_bills(body: RunIn, caller: Caller, tx: Tx, state: State, audit: Audit) -> Run:
-    """A draft for everybody who had a bed in the month and has no bill of it; again makes none twice."""
+    """A draft for everybody who had a bed in the month or left orders to the bill, and has no bill of it; again makes
+    none twice.
+    """
     first = date.fromisoformat(f"{body.month}-01")
-    last = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+    last = next_month(first)
     begins, ends = (datetime.combine(day, time.min, tzinfo=CHINA) for day in (first, last))
     rows = tx.all("bills.without", first=first, last=last, begins=begins, ends=ends, month=body.month, limit=RUN_MAX)
     made, failed = list[UUID](), list[NotDrawn]()

@@ -10,7 +10,7 @@ import psycopg
 from api.services.engine.kind import Step
 from core.errors import Conflict
 
-Cause = Literal["bill", "void", "payment", "deposit", "refund"]
+Cause = Literal["bill", "void", "payment", "deposit", "refund", "credit"]
 
 
 def post(step: Step, cause: Cause, amount: Decimal, *, method: str = "", reference: str = "") -> None:

@@ -5,7 +5,7 @@ One bed is given at a time, and a bed to one person: the database's own constrai
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from alerts.service import Actor
 from api.institution.keeping import Day
 from api.institution.leaving import Gone, close_sight, leave
+from api.institution.rules import rules_of
 from api.schemas import Input, Instant, Name, ShortText, Storable
 from api.services.engine.kind import HOUSE, Money, Note, Reason, RecordIn, RecordKind, Step
 from api.services.engine.machine import ADMIN, FAMILY, SAME, STAFF, machine, move
@@ -23,8 +24,6 @@ from core.errors import BadInput, Conflict
 from core.ids import new_id
 
 Words = Annotated[str, Field(max_length=2000), Storable]
-RESERVED_DAYS: Final = 14
-"""How long a bed is kept before it is asked for: this platform's own aim, no standard."""
 
 
 class StayIn(RecordIn):
@@ -112,6 +111,9 @@ class StayDetail(BaseModel):
     bed_type: str = ""
     bed_id: UUID | None = None
     bed: str = Field(default="", description="where it is", examples=["1 2 208 208-1"])
+    reserved_on: date | None = None
+    bed_warned_on: date | None = Field(default=None, description="when it was told that the bed will be given away")
+    bed_freed_on: date | None = Field(default=None, description="when it was given away, as nobody came for too long")
     agreement: str = ""
     agreed_by: str = ""
     guardian: str = ""
@@ -152,7 +154,9 @@ def reserve(step: Step) -> None:
         raise Conflict("the assessment found that the house cannot care for this person")
     step.tx.run("house.leave_bed", record=step.record["id"], now=step.now)
     _take_bed(step, step.body.bed_id, reserved=True)
-    step.record["due_at"] = end_of_day(date.fromordinal(local_day(step.now).toordinal() + RESERVED_DAYS))
+    today, days = local_day(step.now), rules_of(step.tx, step.caller.tenant).keep_bed_days
+    step.detail["reserved_on"] = today.isoformat()
+    step.record["due_at"] = None if days is None else end_of_day(today + timedelta(days=days))
 
 
 def sign(step: Step) -> None:
@@ -176,8 +180,9 @@ def admit(step: Step) -> None:
 
 
 def transfer(step: Step) -> None:
-    """The old bed is free at the moment in which the new one is taken."""
-    if step.tx.one("house.current_use", record=step.record["id"])["bed_id"] == step.body.bed_id:
+    """The old bed is free at the moment in which the new one is taken; who had to give it away gets one again."""
+    present = step.tx.first("house.current_use", record=step.record["id"])
+    if present is not None and present["bed_id"] == step.body.bed_id:
         raise BadInput("that is the bed that the person has")
     step.tx.run("house.leave_bed", record=step.record["id"], now=step.now)
     _take_bed(step, step.body.bed_id, reserved=False)
@@ -203,6 +208,14 @@ def give_up(step: Step) -> None:
     step.tx.run("house.leave_bed", record=step.record["id"], now=step.now)
 
 
+def free_bed(step: Step) -> None:
+    """Somebody else can have it; the stay, or the application, goes on."""
+    if not step.tx.run("house.leave_bed", record=step.record["id"], now=step.now):
+        raise Conflict("this person has no bed")
+    step.detail["bed_freed_on"] = local_day(step.now).isoformat()
+    step.detail.update(bed_id=None, bed="")
+
+
 def _take_bed(step: Step, bed: UUID, *, reserved: bool) -> None:
     row = step.tx.first("house.lock_bed", id=bed)
     if row is None:
@@ -216,6 +229,7 @@ def _take_bed(step: Step, bed: UUID, *, reserved: bool) -> None:
     if given is None:
         raise Conflict("somebody has this bed, or this person has another one")
     step.detail["bed_id"] = str(bed)
+    step.detail.pop("bed_freed_on", None)
     step.detail["bed"] = _bed_text(step.tx.one("house.place_of_bed", id=bed))
 
 
@@ -260,6 +274,8 @@ STAY: Final = RecordKind(
         move("begin_trial 开始试住 Begin the trial", "signed", "trial", STAFF, Trial, "family"),
         move("admit 入住 Move in", "signed trial", "living", STAFF, Note, "family"),
         move("transfer 调床 Move to another bed", "trial living", SAME, STAFF, Transfer, "family staff"),
+        move("free_bed 释放床位 Give the bed away", "trial living", SAME, ADMIN, Reason, "family staff"),
+        move("lapse 留床到期 Keep it no longer", "reserved", "assessed", STAFF, Reason, "family staff"),
         move("renew 续签 Renew", "trial living", SAME, ADMIN, Renew, "family"),
         move("discharge 退住 Move out", "trial living", "discharged", ADMIN, Discharge, "family staff"),
         # Nobody learns of a death from a notice: family is told by a person.
@@ -279,6 +295,7 @@ STAY: Final = RecordKind(
     rules={
         "create": apply, "assess": assess, "reserve": reserve, "sign": sign, "begin_trial": begin_trial,
         "admit": admit, "transfer": transfer, "renew": sign, "discharge": discharge, "record_death": record_death,
+        "free_bed": free_bed, "lapse": free_bed,
         "refuse": give_up, "cancel": give_up,
     },
 )  # fmt: skip

@@ -9,6 +9,29 @@ SELECT f.id, f.item_id, i.name, i.unit, f.quantity, f.amount, f.valid_from, f.va
 FROM resident_fees f JOIN service_items i ON i.id = f.item_id
 WHERE f.resident_id = %(resident)s ORDER BY i.code, f.valid_from, f.id LIMIT 500
 
+-- name: absences
+-- Days away; who has not come back is still away.
+SELECT begins_at, ended_at FROM resident_away WHERE resident_id = %(resident)s ORDER BY begins_at, id LIMIT 500
+
+-- name: orders
+-- Orders whose own share was left to the bill, settled before a day, that are on none. What is care of health is not
+-- named: a bill is read by who has no consent for that.
+SELECT r.id, r.price, coalesce(r.subsidy, 0) AS subsidy,
+       CASE WHEN r.service = 'daily-living' THEN coalesce(nullif(r.title, ''), i.name, '服务 Service')
+            ELSE '服务 Service' END AS title,
+       coalesce((r.starts_at AT TIME ZONE 'Asia/Shanghai')::date, (r.detail ->> 'settled_on')::date) AS day
+FROM service_records r LEFT JOIN service_items i ON i.id = (r.detail ->> 'item_id')::uuid
+WHERE r.resident_id = %(resident)s AND r.detail ->> 'on_bill' = 'true' AND r.state IN ('settled', 'archived')
+  AND (r.detail ->> 'settled_on')::date < %(before)s AND r.price > coalesce(r.subsidy, 0)
+  AND NOT EXISTS (SELECT FROM billed_orders b WHERE b.record_id = r.id)
+ORDER BY day, r.id LIMIT 500
+
+-- name: take_order
+INSERT INTO billed_orders (record_id, institution_id, bill_id) VALUES (%(record)s, %(tenant)s, %(bill)s)
+
+-- name: let_go_of_orders
+DELETE FROM billed_orders WHERE bill_id = %(bill)s
+
 -- name: fee_item
 SELECT unit FROM service_items WHERE id = %(item)s AND service = 'institution' AND active
 
@@ -33,12 +56,16 @@ WHERE resident_id = %(resident)s AND service = 'institution' AND kind = 'bill' A
 SELECT 1 AS found FROM residents WHERE id = %(resident)s AND status IN ('discharged', 'deceased')
 
 -- name: without
--- Who had a bed in a month, pays for something, and has no bill of it yet.
+-- Who had a bed in a month and pays for something, or left an order to the bill, and has no bill of it yet.
 SELECT p.id FROM residents p
-WHERE EXISTS (SELECT FROM bed_uses u WHERE u.resident_id = p.id AND NOT u.reserved AND u.used_from < %(ends)s
-              AND (u.used_to IS NULL OR u.used_to > %(begins)s))
-  AND EXISTS (SELECT FROM resident_fees f WHERE f.resident_id = p.id AND f.valid_from < %(last)s::date
-              AND (f.valid_until IS NULL OR f.valid_until >= %(first)s::date))
+WHERE (EXISTS (SELECT FROM bed_uses u WHERE u.resident_id = p.id AND NOT u.reserved AND u.used_from < %(ends)s
+               AND (u.used_to IS NULL OR u.used_to > %(begins)s))
+       AND EXISTS (SELECT FROM resident_fees f WHERE f.resident_id = p.id AND f.valid_from < %(last)s::date
+                   AND (f.valid_until IS NULL OR f.valid_until >= %(first)s::date))
+       OR EXISTS (SELECT FROM service_records r WHERE r.resident_id = p.id AND r.detail ->> 'on_bill' = 'true'
+                  AND r.state IN ('settled', 'archived') AND (r.detail ->> 'settled_on')::date < %(last)s::date
+                  AND r.price > coalesce(r.subsidy, 0)
+                  AND NOT EXISTS (SELECT FROM billed_orders b WHERE b.record_id = r.id)))
   AND NOT EXISTS (SELECT FROM service_records r WHERE r.resident_id = p.id AND r.service = 'institution'
                   AND r.kind = 'bill' AND r.state <> 'void' AND r.detail ->> 'month' = %(month)s)
 ORDER BY p.created_at, p.id LIMIT %(limit)s

@@ -113,7 +113,8 @@ class RecordKind:
     public_states: in these, every reader sees the record.
     hidden_from_family: words of the detail that a family account does not see, neither in the history.
     timeouts: by state, the action that the platform takes when the record is past due there.
-    rules: by action ("create" too); what is special to the kind.
+    rules: by action ("create" too); what is special to the kind. after: the same, once the row is written, for what
+    names it.
     """
 
     service: str
@@ -130,9 +131,10 @@ class RecordKind:
     hidden_from_family: frozenset[str] = frozenset()
     timeouts: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, Rule] = field(default_factory=dict)
+    after: Mapping[str, Rule] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        unknown = set(self.rules) - {"create"} - {move.action for move in self.machine.moves}
+        unknown = {*self.rules, *self.after} - {"create"} - {move.action for move in self.machine.moves}
         if unknown:
             raise ValueError(f"{self.service}/{self.code}: rules for unknown actions {sorted(unknown)}")
         for state, action in self.timeouts.items():

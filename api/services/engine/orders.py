@@ -71,9 +71,12 @@ class Confirm(Input):
 
 
 class Settle(Input):
-    """How it was paid."""
+    """How it was paid, or that it goes onto the month's bill."""
 
-    paid: Money = Field(description="the own share that was paid; must be price less subsidy")
+    paid: Money | None = Field(
+        default=None, description="the own share that was paid; must be price less subsidy", examples=["32.00"]
+    )
+    on_bill: bool = Field(default=False, description="the own share is left to the month's bill")
     receipt: Annotated[str, Field(max_length=100), Storable] = ""
 
 
@@ -88,6 +91,8 @@ class OrderDetail(BaseModel):
     stars: int | None = None
     words: str = ""
     paid: Decimal | None = None
+    on_bill: bool = False
+    settled_on: date | None = None
     receipt: str = ""
     reason: str = ""
     item_id: UUID | None = None
@@ -199,7 +204,12 @@ def stamp(step: Step) -> None:
 
 
 def settle(step: Step) -> None:
-    """To the fen: what was paid is the price less the subsidy, which by rules is known for good only now."""
+    """To the fen: what was paid is the price less the subsidy, which by rules is known for good only now.
+
+    What is left to the bill is owed in full, and paid there.
+    """
+    if (step.body.paid is None) is not step.body.on_bill:
+        raise BadInput("either the own share that was paid, or on_bill")
     record = step.record
     if step.detail.get("subsidy_by") == "rules":
         found = pricing.settled(
@@ -207,8 +217,9 @@ def settle(step: Step) -> None:
         )
         record["subsidy"] = found.subsidy
     owed = (record["price"] or Decimal(0)) - (record["subsidy"] or Decimal(0))
-    if step.body.paid != owed:
+    if step.body.paid is not None and step.body.paid != owed:
         raise BadInput(f"the own share is {owed}, not {step.body.paid}")
+    step.detail["settled_on"] = local_day(step.now).isoformat()
 
 
 RULES: Final[dict[str, Rule]] = {

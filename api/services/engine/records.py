@@ -7,6 +7,7 @@ its event, the notices and the audit entry are one transaction.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from api.access import is_staff, resident_scopes
 from api.auth.accounts import Account
 from api.deps import AuditTrail
 from api.errors import PreconditionFailed
-from api.services.engine.kind import COLUMNS, RecordKind, Step, sight
+from api.services.engine.kind import COLUMNS, RecordKind, Rule, Step, sight
 from core.clock import Clock
 from core.errors import BadInput, Conflict, Forbidden, NotFound
 from core.ids import new_id
@@ -66,7 +67,7 @@ def create(
     row |= {"id": record_id, "state": kind.machine.initial, "title": "", "detail": {}}
     step = Step(tx, clock, caller, kind.service, "create", row, body)
     _take(step, given)
-    _apply_rule(kind, step)
+    _apply(kind.rules, step)
     write_new(step, kind)
     audit.record("create", f"{kind.service}/{kind.code}", record_id)
     return get(tx, caller, kind, record_id), True
@@ -82,6 +83,7 @@ def write_new(step: Step, kind: RecordKind) -> None:
     )  # fmt: skip
     if not inserted:
         raise Conflict(LATE_CREATE)
+    _apply(kind.after, step)
     _remember(step, kind, "", step.body.model_dump(mode="json", exclude_none=True))
 
 
@@ -116,13 +118,14 @@ def carry_out(step: Step, kind: RecordKind) -> None:
     row, person = step.record, step.record["resident_id"]
     given = step.body.model_dump(mode="json", exclude_none=True)
     _take(step, given)
-    _apply_rule(kind, step)
+    _apply(kind.rules, step)
     _settle_row(row, kind)
     columns = {name: row[name] for name in ("resident_id", *COLUMNS)}
     step.tx.run(
         "records.update", id=row["id"], state=row["state"], final=row["state"] in kind.machine.finals, now=step.now,
         detail=row["detail"], **columns,
     )  # fmt: skip
+    _apply(kind.after, step)
     _remember(step, kind, step.was, given, person)
 
 
@@ -152,8 +155,8 @@ def _take(step: Step, given: dict[str, Any]) -> None:
             step.detail[name] = value
 
 
-def _apply_rule(kind: RecordKind, step: Step) -> None:
-    rule = kind.rules.get(step.action)
+def _apply(rules: Mapping[str, Rule], step: Step) -> None:
+    rule = rules.get(step.action)
     if rule is not None:
         rule(step)
 

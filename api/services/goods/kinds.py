@@ -12,6 +12,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from api.institution import ledger
 from api.schemas import Input, Storable
 from api.services.engine import orders
 from api.services.engine.kind import Money, Note, Reason, RecordIn, RecordKind, Step
@@ -125,10 +126,12 @@ def _check_diet(step: Step, product: dict[str, Any]) -> None:
 
 
 def pay(step: Step) -> None:
-    """To the cent."""
+    """To the fen; from the account means that it is owed there."""
     owed = step.record["price"] - step.record["subsidy"]
     if step.body.paid != owed:
         raise BadInput(f"{owed} is owed, not {step.body.paid}")
+    if step.body.method == "account":
+        ledger.post(step, "bill", owed)
     step.record["due_at"] = step.record["ends_at"]
 
 
@@ -165,6 +168,8 @@ def refund(step: Step) -> None:
         raise Conflict("nothing was paid")
     if Decimal(str(step.detail["paid"])) != step.body.refunded:
         raise BadInput(f"{step.detail['paid']} was paid")
+    if step.detail.get("method") == "account":
+        ledger.post(step, "credit", -step.body.refunded)
 
 
 def cancel(step: Step) -> None:

@@ -67,6 +67,20 @@ def test_a_fee_without_a_price_is_told() -> None:
         amounts(fee(prices=()))
 
 
+def test_who_is_away_pays_less_by_the_day_where_the_fee_says_so() -> None:
+    away = [Span(date(2026, 3, 10), date(2026, 3, 20))]
+    half = fee(away_percent=Decimal(50))
+    lines = bill_lines(MARCH, ALWAYS, [half, fee("30.00", "day")], away)
+    assert [(str(line.amount), line.days) for line in lines] == [("3100.00", 31), ("-500.00", 10), ("930.00", 31)]
+    assert lines[1].title == "床位费 外出减免 50%"
+    assert (lines[1].begin, lines[1].until) == (date(2026, 3, 10), date(2026, 3, 19)), "the day of return counts full"
+    whole = bill_lines(MARCH, ALWAYS, [half], [Span(date(2026, 1, 1), None)])
+    assert [str(line.amount) for line in whole] == ["3100.00", "-1550.00"]
+    stay = (Span(date(2026, 3, 1), date(2026, 3, 11)),)
+    left = bill_lines(MARCH, stay, [half], away)
+    assert [str(line.amount) for line in left] == ["1000.00", "-50.00"], "nothing less for days that cost nothing"
+
+
 @given(
     begin=st.integers(0, 30), days=st.integers(0, 60), amount=st.decimals(min_value=0, max_value=9999, places=2),
     unit=st.sampled_from(["day", "month"]), quantity=st.decimals(min_value="0.01", max_value=10, places=2),
