@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from api.console.client import Refused
@@ -68,6 +69,22 @@ async def choices_for(view: View, names: Iterable[str]) -> dict[str, list[tuple[
     if staff:
         found |= dict.fromkeys(staff, await _staff(view))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where people live in this house, each part by name."""
+
+    buildings: list[str]
+    floors: list[str]
+    rooms: list[str]
+
+
+async def places(view: View) -> Places:
+    """The parts of the house that somebody lives in. Raises ConsoleError."""
+    residents = await view.pages("/residents", most=MOST)
+    names = ({str(one[part]) for one in residents if one.get(part)} for part in ("building", "floor", "room"))
+    return Places(*map(sorted, names))
 
 
 async def _staff(view: View) -> list[tuple[str, str]]:

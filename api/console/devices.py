@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from nicegui import ui
 
 from api.console.client import ConsoleError
-from api.console.frame import View, html, message, screen
+from api.console.frame import SCREENS, View, html, message, screen
 from api.console.house import Thing
 from api.console.texts import Speech
 
@@ -28,6 +28,7 @@ async def devices(view: View) -> None:
     )
     checks = {one["device"]: one for one in due}
     kept = sorted((one for one in found if not one["retired_at"]), key=lambda one: _order(one, checks))
+    html(f"<h1>{escape(view.speech('menu.devices'))} <small>{len(kept)}</small></h1>{tabs(view, '/devices')}", "div")
     if not kept:
         message(view.speech("devices.none"))
         return
@@ -35,6 +36,23 @@ async def devices(view: View) -> None:
         table = html(_table(kept, checks, view), "section")
         card = DeviceCard(view, checks)
     table.on("click", card.pick, js_handler=_PICK)
+
+
+def tabs(view: View, here: str) -> str:
+    """The pages about devices that this account may see."""
+    pages = (
+        ("/devices", "devices.title"),
+        ("/devices/bind", "bind.title"),
+        ("/devices/discovered", "found.title"),
+        ("/devices/rejected", "rejected.title"),
+        ("/devices/labels", "labels.title"),
+    )
+    links = "".join(
+        f"<a href='{path}'{' aria-current=page' if path == here else ''}>{escape(view.speech(title))}</a>"
+        for path, title in pages
+        if view.session.role in SCREENS[path].roles
+    )
+    return f"<nav class='tabs' aria-label='{escape(view.speech('menu.devices'))}'>{links}</nav>"
 
 
 def _order(one: Thing, checks: dict[str, Thing]) -> tuple[bool, bool, bool, str]:
@@ -57,8 +75,7 @@ def _table(rows: list[Thing], checks: dict[str, Thing], view: View) -> str:
             f"<td>{_state(one, speech)}</td><td>{escape(when(one['last_seen'], zone))}</td>"
             f"<td>{_check(checks.get(one['id']), zone, speech)}</td></tr>"
         )
-    title = f"<h1>{escape(speech('menu.devices'))} <small>{len(rows)}</small></h1>"
-    return f"{title}<table class='sheet'><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+    return f"<table class='sheet'><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
 
 
 def _state(one: Thing, speech: Speech) -> str:

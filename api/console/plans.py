@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from fastapi import Query
 from nicegui import ui
 
-from api.console.choices import choices_for
+from api.console.choices import choices_for, places
 from api.console.client import ConsoleError
 from api.console.devices import pill
 from api.console.entry import act, box, entry, field, refuse, select
@@ -46,7 +46,7 @@ async def plans(
         with ui.element("section"):
             html(_list(known, (alert_type, building), view), "nav").classes("tabs small")
             editor = Editor(view, alert_type, building, chosen, general, choices)
-            _another(view)
+            await _another(view)
         with ui.element("section").props(f'aria-label="{escape(speech("plans.preview"))}"'):
             preview = Preview(view, editor, alert_type or "sos", choices)
     await preview.show({})
@@ -71,7 +71,7 @@ def _list(known: list[Thing], here: tuple[str, str], view: View) -> str:
     )
 
 
-def _another(view: View) -> None:
+async def _another(view: View) -> None:
     """A type of alert, or a house, gets a plan of its own."""
     if view.session.role != "admin":
         return
@@ -79,10 +79,9 @@ def _another(view: View) -> None:
     kinds = "".join(
         f"<option value='{code}'>{escape(speech.name(name))}</option>" for code, name in ALERT_TYPES.items()
     )
-    residents = view.house.cards.values() if view.house is not None else ()
-    houses = sorted({str(one["building"]) for one in residents if one.get("building")})
-    places = "".join(
-        f"<option value='{escape(one)}'>{escape(speech('board.building', n=one))}</option>" for one in houses
+    houses = "".join(
+        f"<option value='{escape(one)}'>{escape(speech('board.building', n=one))}</option>"
+        for one in (await places(view)).buildings
     )
     with ui.element("details").classes("action"):
         html(escape(speech("plans.another")), "summary")
@@ -90,7 +89,7 @@ def _another(view: View) -> None:
             f"<label class='field'><span>{escape(speech('field.alert_type'))}</span><select name='alert_type'>"
             f"<option value=''>{escape(speech('plans.every_type'))}</option>{kinds}</select></label>"
             f"<label class='field'><span>{escape(speech('field.building'))}</span><select name='building'>"
-            f"<option value=''>{escape(speech('rota.whole_house'))}</option>{places}</select></label>"
+            f"<option value=''>{escape(speech('rota.whole_house'))}</option>{houses}</select></label>"
             f"<button type='submit'>{escape(speech('plans.begin'))}</button>",
             "form",
         ).classes("entry")

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from nicegui import ui
 
-from api.console.choices import choices_for
+from api.console.choices import choices_for, places
 from api.console.client import ConsoleError
 from api.console.entry import act, box, entry, field, refuse, select, ticks
 from api.console.forms import Form, Schemas
@@ -34,16 +34,15 @@ class Desk:
         self._may_edit = view.session.role == "admin"
         self._me = str(view.session.me["id"])
         self._address = str(view.request.url.path) + (f"?{view.request.url.query}" if view.request.url.query else "")
-        residents = view.house.cards.values() if view.house is not None else ()
-        self._houses = sorted({str(one["building"]) for one in residents if one.get("building")})
-        self._floors = sorted({str(one["floor"]) for one in residents if one.get("floor")})
 
     async def draw(self) -> None:
         """The actions that are always there."""
         view = self._view
         self._schemas = Schemas(await view.console.gateway.document())
         self._choices = await choices_for(view, ("user_id",))
-        self._choices["building"] = [("", view.speech("rota.whole_house")), *((one, one) for one in self._houses)]
+        self._places = await places(view)
+        houses = [(one, view.speech("board.building", n=one)) for one in self._places.buildings]
+        self._choices["building"] = [("", view.speech("rota.whole_house")), *houses]
         with ui.element("section").props(f'id=shift-card tabindex="-1" aria-label="{escape(view.speech("rota.do"))}"'):
             html(f"<h2>{escape(view.speech('rota.do'))}</h2>")
             self._card = ui.element("div")
@@ -160,7 +159,7 @@ class Desk:
 
     def _floor_ticks(self, chosen: list[str]) -> None:
         speech = self._view.speech
-        if floors := sorted({*self._floors, *chosen}):
+        if floors := sorted({*self._places.floors, *chosen}):
             ticks(speech("rota.floors"), [(one, speech("board.floor", n=one)) for one in floors], chosen)
 
     def _plain_form(

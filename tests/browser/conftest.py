@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from cli.embedded.broker import RumqttdBroker
 from core.clock import ManualClock, SystemClock
+from core.ids import new_id
 from tests.fixtures.brokers import RunningBroker, broker_users, free_port
 from tests.fixtures.database import fresh_database
 from tests.fixtures.processes import Role, until
@@ -60,13 +61,17 @@ class House:
     def press(self, kind: str, event_id: str, *, device: int = 0) -> None:
         """A device of institution a tells of something, over MQTT; returns once the broker has it."""
         one = self.world.a.devices[device]
-        username, password = self.broker.account(self.world.a, one)
-        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"{username}-{event_id}")
+        self.publish(f"{one.id}/event", {"id": event_id, "t": CLOCK.time(), "type": kind}, device=device)
+
+    def publish(self, path: str, body: Any, *, device: int = 0) -> None:
+        """With the account of a device of institution a, below its topics; returns once the broker has it."""
+        username, password = self.broker.account(self.world.a, self.world.a.devices[device])
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"{username}-{new_id(CLOCK)}")
         client.username_pw_set(username, password)
         client.connect("127.0.0.1", self.broker.broker.port)
         client.loop_start()
-        body = json.dumps({"id": event_id, "t": CLOCK.time(), "type": kind})
-        client.publish(f"anhu/v1/{self.world.a.site}/{one.id}/event", body, qos=1).wait_for_publish(10)
+        payload = body if isinstance(body, str) else json.dumps(body)
+        client.publish(f"anhu/v1/{self.world.a.site}/{path}", payload, qos=1).wait_for_publish(10)
         client.disconnect()
         client.loop_stop()
 
