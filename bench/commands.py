@@ -28,8 +28,12 @@ app = typer.Typer(no_args_is_help=True, help="Measure on real parts: broker, dat
 Seconds = Annotated[float, typer.Option(min=1, help="Length of the measured window.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object, last.")]
 Broker = Annotated[str, typer.Option(help="mosquitto (if installed) or rumqttd (built in).")]
-BrokerKill = Annotated[
-    bool, typer.Option("--broker-kill", help="Also kill -9 the broker; it saves at every change then.")
+DoubleFaults = Annotated[
+    bool,
+    typer.Option(
+        "--double-faults",
+        help="kill -9 the broker at any moment, also while ingest is away; it saves at every change then.",
+    ),
 ]
 DatabaseUrl = Annotated[str | None, typer.Option(help="A PostgreSQL of yours; else an embedded one, made and removed.")]
 DataDir = Annotated[Path | None, typer.Option(help="Where to keep the parts' files; else a temporary place.")]
@@ -63,14 +67,14 @@ def chaos(
     seed: Annotated[int, typer.Option(help="The same seed, the same order of events.")] = 1,
     rate: Annotated[float, typer.Option(min=1, max=200, help="Messages per second of each of the devices.")] = 40.0,
     broker: Broker = "mosquitto",
-    broker_kill: BrokerKill = False,  # noqa: FBT002 -- an option of a command
+    double_faults: DoubleFaults = False,  # noqa: FBT002 -- an option of a command
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
 ) -> None:
     """Kill, freeze and restart ingest, database and broker while devices publish; count what was lost or doubled."""
-    maker = chaos_bench.KeenMosquitto if broker_kill else MosquittoBroker
+    maker = chaos_bench.KeenMosquitto if double_faults else MosquittoBroker
     with Rig(SystemClock(), broker=broker, database_url=database_url, data_dir=data_dir, mosquitto=maker) as rig:
-        figures = chaos_bench.run(rig, seed=seed, seconds=seconds, per_second=rate, kill_broker=broker_kill)
+        figures = chaos_bench.run(rig, seed=seed, seconds=seconds, per_second=rate, double_faults=double_faults)
     _tell(figures, as_json=as_json)
 
 

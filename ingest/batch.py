@@ -109,16 +109,6 @@ class MessageQueue:
             if len(self._messages) == before:
                 return
 
-    def discard_connection(self, connection: int) -> int:
-        """Forget what came on an ended connection: the broker sends it again. Returns how many messages."""
-        with self._changed:
-            kept = [message for message in self._messages if message.connection != connection]
-            gone = len(self._messages) - len(kept)
-            self._messages = deque(kept)
-            self._bytes = sum(len(message.payload) for message in kept)
-            self._changed.notify_all()
-            return gone
-
     def close(self) -> None:
         """Wake everyone; nothing more is taken in."""
         with self._changed:

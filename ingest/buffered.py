@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 RECEIVE_BYTES = 65_536
 UNSENT_BYTES_MAX = 1024 * 1024
+REST_CHUNKS_MAX = 256
+"""16 MiB: more than a socket's buffers hold, so that a peer which goes on sending cannot hold up a close."""
 
 # MQTT 3.1.1, sections 2.2 and 3.3: type in the upper half of the first byte, then DUP, QoS (two bits), RETAIN.
 _PUBLISH = 0x30
@@ -138,5 +140,14 @@ class BufferedSocket:
     def setblocking(self, flag: bool) -> None:  # noqa: FBT001 -- the name and shape are the socket's
         self._beneath.setblocking(flag)
 
+    def take_rest(self) -> None:
+        """Take in what the network still holds, up to the end of the stream, an error, or nothing more for now."""
+        with contextlib.suppress(OSError):
+            for _ in range(REST_CHUNKS_MAX):
+                if not self.fill():
+                    break
+
     def close(self) -> None:
+        """Close the socket beneath; what had come by then stays to be read from memory."""
+        self.take_rest()
         self._beneath.close()

@@ -106,6 +106,8 @@ class Subscriber:
             while not stop.is_set() and not self._ended.is_set():
                 self._turn(wire)
         was_connected = self._connected.is_set()
+        if was_connected and not stop.is_set():
+            self._take_what_came(wire)
         self._client.disconnect()
         self._client.loop_write()
         self._lost()
@@ -136,15 +138,27 @@ class Subscriber:
         if not wire.fill():
             self._client.loop_read()  # finds the end of the stream by itself
             return
-        arrived: list[Message] = []
-        while True:
-            now, connection = self._clock.time(), self._connection
-            for topic, payload, qos, mid, retain, duplicate in wire.publications():
-                arrived.append(Message(_text(topic), payload, qos, mid, now, connection, retain, duplicate))
-            if not wire.has_packet() or self._client.loop_read():
-                break
+        arrived = self._publications(wire)
+        while wire.has_packet() and not self._client.loop_read():
+            arrived += self._publications(wire)
         if arrived:
             self._queue.put_many(arrived)
+
+    def _publications(self, wire: BufferedSocket) -> list[Message]:
+        now, connection = self._clock.time(), self._connection
+        return [
+            Message(_text(topic), payload, qos, mid, now, connection, retain, duplicate)
+            for topic, payload, qos, mid, retain, duplicate in wire.publications()
+        ]
+
+    def _take_what_came(self, wire: BufferedSocket) -> None:
+        """Read what the network still holds of a connection that broke.
+
+        A broker hands a message on before it acknowledges it to the device. Killed just then, it may have forgotten
+        the message, and the device will not send it again: these bytes are all that is left of it.
+        """
+        wire.take_rest()
+        self._queue.put_many(self._publications(wire))
 
     def acknowledge(self, messages: Sequence[Message]) -> None:
         """Tell the broker that these are stored; those of an ended connection it will send again anyway."""
@@ -206,8 +220,9 @@ class Subscriber:
     def _lost(self) -> None:
         if self._connected.is_set():
             self._connected.clear()
-            gone = self._queue.discard_connection(self._connection)
-            log.warning("connection to the broker ended", client=self._client_id, will_come_again=gone)
+            # What waits in the queue stays there. A broker that lives on sends it again, and its rows are known then;
+            # one that crashed has forgotten it.
+            log.warning("connection to the broker ended", client=self._client_id, kept=len(self._queue))
         self._on_connection(0)
 
 

@@ -37,8 +37,8 @@ def test_pain_02_and_12_kills_of_every_part_lose_nothing_and_double_nothing() ->
         pytest.skip(str(error))
     figures = chaos("--seed", "3", "--seconds", "18", "--rate", "20")
     assert_nothing_lost_nothing_doubled(figures)
-    assert {"ingest_kill", "database_kill", "broker_restart"} <= figures["happened"].keys()
-    assert figures["kills"] >= 2
+    assert {"ingest_kill", "database_kill", "broker_kill", "broker_restart"} <= figures["happened"].keys()
+    assert figures["kills"] >= 3
 
 
 def test_pain_02_kills_of_ingest_and_database_on_the_built_in_broker() -> None:

@@ -50,14 +50,6 @@ def test_large_messages_count_by_their_bytes() -> None:
     assert take(queue) == [2]
 
 
-def test_messages_of_an_ended_connection_are_forgotten_since_they_come_again() -> None:
-    queue = MessageQueue(ManualClock(), messages_max=10, bytes_max=1000)
-    queue.put(message(1, connection=1))
-    queue.put(message(2, connection=2))
-    assert queue.discard_connection(1) == 1
-    assert take(queue) == [2]
-
-
 def test_closing_frees_a_waiting_giver_without_taking_its_message() -> None:
     queue = MessageQueue(SystemClock(), messages_max=1, bytes_max=1000)
     queue.put(message(1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from collections.abc import Iterator
 
 import pytest
@@ -130,3 +131,19 @@ def test_it_does_not_take_without_bound(pair: tuple[BufferedSocket, socket.socke
     wire.send(b"x" * (4 * UNSENT_BYTES_MAX))
     with pytest.raises(BlockingIOError):
         wire.send(b"more")
+
+
+def test_what_had_come_before_a_reset_is_still_read() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    near = socket.create_connection(listener.getsockname())
+    far, _ = listener.accept()
+    listener.close()
+    near.settimeout(0)
+    wire = BufferedSocket(near)
+    said = [Publication(b"t", bytes([n]) * 5_000, 1, n, retain=False, duplicate=False) for n in (1, 2, 3)]
+    far.sendall(b"".join(packed(one) for one in said))
+    # As the kernel closes for a process that was killed with something unread: a reset, not an end.
+    far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    far.close()
+    wire.close()
+    assert list(wire.publications()) == said
