@@ -99,7 +99,7 @@ class Device:
 
     def acknowledged(self) -> tuple[set[int], set[int]]:
         """Numbers of acknowledged readings, and of acknowledged events."""
-        done = [self._sent[mid] for mid in self._done]
+        done = [self._sent[mid] for mid in self._done.copy()]  # another thread adds to it
         return {n for is_event, n in done if not is_event}, {n for is_event, n in done if is_event}
 
     def close(self) -> None:
@@ -139,9 +139,9 @@ class Chaos:
         self._acts = acts
 
     def run(self, until: float) -> None:
-        """One thing after another until that monotonic time; every kind once before any a second time."""
+        """One thing after another until that monotonic time, in whole rounds of every kind once."""
         bag: list[tuple[str, Callable[[], None]]] = []
-        while time.monotonic() < until:
+        while time.monotonic() < until or bag:
             if not bag:
                 bag = self._dice.sample(self._acts, len(self._acts))
             name, act = bag.pop()

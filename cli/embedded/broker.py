@@ -153,7 +153,8 @@ class MosquittoBroker:
     kind = "mosquitto"
     QUEUE_MESSAGES_MAX: Final = 1_000_000
     QUEUE_BYTES_MAX: Final = 1024 * 1024 * 1024
-    # A crash loses what was queued since the last save. Saving writes everything: 100,000 queued messages take 0.2 s.
+    # A crash loses nothing while ingest keeps up, otherwise what was queued since the last save. Saving writes
+    # everything: 100,000 queued messages take 0.2 s.
     AUTOSAVE_SECONDS: Final = 10
 
     def __init__(self, data_dir: Path, clock: Clock, *, host: str = "127.0.0.1", port: int = 1883) -> None:
