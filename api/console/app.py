@@ -44,6 +44,7 @@ SCREEN_MODULES: Final = (
     "api.console.rota",
     "api.console.plans",
     "api.console.kpi",
+    "api.console.account",
 )
 """The pages, in the order of import; each registers itself with `@screen`."""
 

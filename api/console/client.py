@@ -23,6 +23,8 @@ DOCUMENT_SECONDS_MAX: Final = 60.0
 STREAM_SILENT_SECONDS: Final = 25.0
 """The API's streams give a sign of life each 15 seconds."""
 CONNECTIONS_MAX: Final = 100
+OWED: Final = {"password-change-required": "password", "otp-enrolment-required": "otp"}
+"""Kinds of refusal that say what an account must settle first, and what the API's `/me` calls that."""
 
 
 class ConsoleError(Exception):
@@ -77,6 +79,11 @@ class Gateway:
         me = _read(await self._send("GET", "/me", address=address, headers=header))
         return self.sessions.begin(tokens, me, address)
 
+    async def look_again(self, session: Session) -> None:
+        """Read anew who this is: what the account owes, and whether it has a second factor."""
+        session.me = await self.call(session, "GET", "/me")
+        self.sessions.save()
+
     async def sign_out(self, session: Session) -> None:
         """End the sign-in here, and at the API if it can be reached."""
         self.sessions.end(session)
@@ -113,7 +120,7 @@ class Gateway:
             headers = {**given, "Authorization": f"Bearer {token}"}
             answer = await self._send(method, path, address=session.address, headers=headers, **content)
             if answer.status_code != httpx.codes.UNAUTHORIZED:
-                return _read(answer)
+                return _read_for(session, answer)
             if attempt == 1:
                 await self._renew(session, stale=token)
         self.sessions.end(session)
@@ -161,7 +168,7 @@ class Gateway:
                     if answer.status_code == httpx.codes.UNAUTHORIZED:
                         await self._renew(session, stale=session.access_token)
                         raise Away("the stream needs a newer token")
-                    _read(answer)
+                    _read_for(session, answer)
                 yield answer.aiter_lines()
         except httpx.HTTPError as error:
             raise Away(str(error)) from error
@@ -191,6 +198,16 @@ class Gateway:
         if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
             raise Away(f"the API answered {answer.status_code}")
         return answer
+
+
+def _read_for(session: Session, answer: httpx.Response) -> Any:
+    """The JSON of an answer; what the account turns out to owe is noted. Raises Refused."""
+    try:
+        return _read(answer)
+    except Refused as refused:
+        if (owed := OWED.get(refused.kind)) and owed not in session.owes:
+            session.me["owes"] = [*session.owes, owed]
+        raise
 
 
 def _read(answer: httpx.Response) -> Any:

@@ -31,6 +31,8 @@ LANGUAGE_COOKIE: Final = "anhu_lang"
 DARK_COOKIE: Final = "anhu_dark"
 HOME: Final = {"admin": "/", "caregiver": "/", "family": "/family", "regulator": "/inspector", "platform": "/inspector"}
 """Where an account begins."""
+ACCOUNT: Final = "/account"
+"""Where it settles what it owes, a new password or a second factor; until then nothing else is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +150,10 @@ async def _open(one: Screen, build: Builder, request: Request, parameters: dict[
         return RedirectResponse(f"/signin?next={quote(_here(request))}", 303)
     if session.role not in one.roles and one.path == "/" and (home := HOME.get(session.role, "/")) != "/":
         return RedirectResponse(home, 303)
-    view = View(
-        shared, session, Speech(language_of(request.cookies.get(LANGUAGE_COOKIE))), request, shared.houses.of(session)
-    )
+    if session.owes and one.path != ACCOUNT:
+        return RedirectResponse(ACCOUNT, 303)
+    house = shared.houses.of(session) if session.role in STAFF and not session.owes else None
+    view = View(shared, session, Speech(language_of(request.cookies.get(LANGUAGE_COOKIE))), request, house)
     client = ui.context.client
     client.on_delete(view.close)
     _head(one, view)
@@ -164,6 +167,8 @@ async def _open(one: Screen, build: Builder, request: Request, parameters: dict[
         except SignedOut:
             return RedirectResponse(f"/signin?next={quote(_here(request))}&ended=1", 303)
         except ConsoleError as error:
+            if session.owes and one.path != ACCOUNT:
+                return RedirectResponse(ACCOUNT, 303)
             message(view.explain(error))
     return None
 
@@ -231,7 +236,7 @@ def _menu(one: Screen, view: View) -> str:
         f'<a href="{item.path}"{" aria-current=page" if item is one else ""}>{ICONS.get(item.icon, "")}'
         f"<span>{_stacked(item.title, view.speech)}</span></a>"
         for item in entries
-        if view.session.role in item.roles
+        if view.session.role in item.roles and not view.session.owes
     ]
     return "".join(links)
 
@@ -266,21 +271,26 @@ def waiting(alerts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _preferences(view: View) -> str:
-    speech = view.speech
+def languages(speech: Speech) -> str:
+    """The choice of the language; the page's script keeps it."""
     options = "".join(
         f'<option value="{one}"{" selected" if one == speech.language else ""}>'
         f"{escape(speech(f'frame.language.{one}'))}</option>"
         for one in LANGUAGES
     )
+    return f'<select data-pref="{LANGUAGE_COOKIE}">{options}</select>'
+
+
+def _preferences(view: View) -> str:
+    speech = view.speech
     name = view.session.me.get("name") or view.session.me["username"]
     role = speech.name(view.session.me.get("role_name"))
     return (
-        f'<label class="pref"><span class="sr">{escape(speech("frame.language"))}</span>'
-        f'<select data-pref="{LANGUAGE_COOKIE}">{options}</select></label>'
+        f'<label class="pref"><span class="sr">{escape(speech("frame.language"))}</span>{languages(speech)}</label>'
         f'<button class="icon" type="button" data-dark="{DARK_COOKIE}" aria-label="{escape(speech("frame.dark"))}" '
         f'title="{escape(speech("frame.dark"))}">{ICONS["moon"]}</button>'
-        f'<span class="who"><b>{escape(str(name))}</b><small>{escape(role)}</small></span>'
+        f'<a class="who" href="{ACCOUNT}" title="{escape(speech("account.title"))}">{ICONS["person"]}'
+        f"<span><b>{escape(str(name))}</b><small>{escape(role)}</small></span></a>"
         f'<form method="post" action="/signout"><button type="submit">{escape(speech("frame.sign_out"))}</button>'
         "</form>"
     )

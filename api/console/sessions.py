@@ -47,6 +47,11 @@ class Session:
         return str(self.me["role"])
 
     @property
+    def owes(self) -> list[str]:
+        """What must be settled before the API opens anything else: `password`, `otp`."""
+        return list(self.me.get("owes") or ())
+
+    @property
     def institution(self) -> str | None:
         """The id of the institution; None for accounts of the region."""
         one = self.me.get("institution")
@@ -92,7 +97,8 @@ class Sessions:
     def of_institution(self, institution: str) -> list[Session]:
         """Sessions that can read for an institution, the one used last first."""
         mine = [one for one in self._by_key.values() if one.institution == institution and not one.ended]
-        return sorted((one for one in mine if one.role in STAFF), key=lambda one: -one.used_at)
+        able = (one for one in mine if one.role in STAFF and not one.owes)
+        return sorted(able, key=lambda one: -one.used_at)
 
     def end(self, session: Session) -> None:
         """Forget a sign-in. Safe to repeat."""

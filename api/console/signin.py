@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from api.console.client import Away, Refused
-from api.console.frame import HOME, LANGUAGE_COOKIE, asset, console
+from api.console.frame import ACCOUNT, HOME, LANGUAGE_COOKIE, asset, console
 from api.console.sessions import COOKIE, IDLE_SECONDS_MAX, STAFF
 from api.console.texts import Speech, language_of
 
@@ -25,11 +25,16 @@ _PAGES = Environment(
 
 
 @router.get("/signin")
-def form(request: Request, next: str = "/", ended: bool = False) -> Response:  # noqa: A002, FBT001, FBT002 -- query words
-    """The form; somebody who is signed in goes on."""
-    if console().gateway.sessions.find(request.cookies.get(COOKIE)) is not None:
+def form(
+    request: Request,
+    next: str = "/",  # noqa: A002 -- query words, always named
+    ended: bool = False,  # noqa: FBT001, FBT002
+    changed: bool = False,  # noqa: FBT001, FBT002
+) -> Response:
+    """The form; somebody who is signed in goes on, unless the password has just changed."""
+    if not changed and console().gateway.sessions.find(request.cookies.get(COOKIE)) is not None:
         return RedirectResponse(_inside(next), 303)
-    return _page(request, next, error="signin.ended" if ended else "")
+    return _page(request, next, error="signin.ended" if ended else "", told="signin.changed" if changed else "")
 
 
 @router.post("/signin")
@@ -61,7 +66,8 @@ async def sign_in(
     if old is not None:
         await gateway.sign_out(old)
     target = _inside(next)
-    answer = RedirectResponse(HOME.get(session.role, "/") if target == "/" else target, 303)
+    begin = ACCOUNT if session.owes else HOME.get(session.role, "/") if target == "/" else target
+    answer = RedirectResponse(begin, 303)
     answer.set_cookie(
         COOKIE,
         cookie,
@@ -99,11 +105,18 @@ def pulse(request: Request) -> Response:
 
 
 def _page(
-    request: Request, target: str, *, error: str = "", username: str = "", wants_otp: bool = False, status: int = 200
-) -> Response:
+    request: Request, target: str, *, error: str = "", told: str = "", username: str = "", wants_otp: bool = False,
+    status: int = 200,
+) -> Response:  # fmt: skip
     speech = Speech(language_of(request.cookies.get(LANGUAGE_COOKIE)))
     text = _PAGES.get_template("signin.html").render(
-        speech=speech, target=_inside(target), error=error, username=username, wants_otp=wants_otp, asset=asset
+        speech=speech,
+        target=_inside(target),
+        error=error,
+        told=told,
+        username=username,
+        wants_otp=wants_otp,
+        asset=asset,
     )
     return HTMLResponse(text, status)
 

@@ -131,7 +131,7 @@ def test_the_board_is_searched_by_pinyin_and_sifted(staff, house: House) -> None
     page.fill("anhu-board input[type=search]", "zla1")
     assert page.locator(".card:visible").count() == 1
     page.fill("anhu-board input[type=search]", "202")
-    assert page.locator(".card:visible b").first.inner_text() == "张老a2"
+    expect(page.locator(".card:visible b").first).to_have_text("张老a2")
     page.fill("anhu-board input[type=search]", "nobody")
     expect(page.locator("anhu-board .notice")).to_be_visible()
     page.fill("anhu-board input[type=search]", "")
