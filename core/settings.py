@@ -116,6 +116,8 @@ class Settings(BaseSettings):
     rollup_1h_retention_days: int = Field(default=5 * 365, ge=30)
     rollup_1d_retention_days: int = Field(default=5 * 365, ge=30)
     """No rollup may be dropped while the level above is still refreshed from it, 12 days back."""
+    location_retention_days: int = Field(default=30, ge=8)
+    """Where somebody was, at every level of rollup. Longer than the week in which readings may come late."""
     motion_retention_days: int = Field(default=30, ge=1)
     audit_retention_days: int = Field(default=3 * 365, ge=180)
     rejection_retention_days: int = Field(default=90, ge=7)
@@ -123,7 +125,7 @@ class Settings(BaseSettings):
     suppression_retention_days: int = Field(default=400, ge=30)
     notice_retention_days: int = Field(default=400, ge=30)
     resident_record_retention_days: int = Field(default=5 * 365, ge=0)
-    """How long after somebody has left the law asks to keep the record of care; check what holds where you are."""
+    """How long the record of care is kept after somebody has left. A default, read in no standard: set what holds."""
     chunk_hours: Literal[1, 2, 3, 4, 6, 8, 12, 24] = 24
     """Length of a chunk of readings on TimescaleDB: the newest should fit in a quarter of the server's memory."""
 

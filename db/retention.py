@@ -7,11 +7,12 @@ runs took away, for each institution where that can be told.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 from uuid import UUID
 
 from core.clock import Clock
+from core.metrics import LOCATION_METRICS
 from core.settings import Settings
 from core.vocabulary import Names
 from db.pool import Pool
@@ -21,6 +22,7 @@ FEED_KEPT = timedelta(hours=1)
 CLOCK_FAULTS_KEPT = timedelta(days=8)
 TRANSITIONS_KEPT = timedelta(days=8)
 HEARTBEATS_KEPT = timedelta(days=1)
+_EVER: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 Mark = Literal["law", "necessity", "operation"]
 """Why so long: a law asks for it, the purpose needs no longer (PIPL 19), or it is needed to run the platform."""
@@ -37,6 +39,8 @@ class DataClass:
     ground: Names
     query: str = ""
     """By institution; empty for a series of devices, of which whole parts go."""
+    metrics: frozenset[int] = frozenset()
+    """Of a series, these metrics alone, before the rest of it goes."""
 
     def days(self, settings: Settings) -> int:
         """Its age by these settings."""
@@ -45,6 +49,10 @@ class DataClass:
 
 _SHORTEST: Final = Names(
     "个人信息保护法第19条：实现目的所必需的最短时间", "PIPL art. 19: as short as the purpose allows"
+)
+_PLACE: Final = Names(
+    "个人信息保护法第19条：定位仅用于当下找人，历史轨迹不需久存",
+    "PIPL art. 19: a place is for finding somebody now; where they were needs no keeping",
 )
 _FAULTS: Final = Names("排查设备故障", "to find out what is wrong with a device")
 _LOGS: Final = Names(
@@ -60,6 +68,14 @@ def _class(words: str, setting: str, query: str = "", mark: Mark = "necessity", 
 
 CLASSES: Final = (
     _class("readings 原始读数 Raw readings", "raw"),
+    DataClass(
+        "location",
+        Names("定位读数及其汇总", "Readings of place, at every level"),
+        "location_retention_days",
+        "necessity",
+        _PLACE,
+        metrics=LOCATION_METRICS,
+    ),
     _class("motion_windows 加速度片段 Motion windows", "motion"),
     _class("rollup_5m 五分钟汇总 Five-minute values", "rollup_5m"),
     _class("rollup_1h 小时汇总 Hourly values", "rollup_1h"),
@@ -102,13 +118,29 @@ def _let_go(tx: Transaction, one: DataClass, settings: Settings, now: datetime) 
     before = now - timedelta(days=one.days(settings))
     if not one.query:
         before = before.replace(hour=0, minute=0, second=0, microsecond=0)
+    counts: dict[UUID | None, int] = {None: 0}
+    if one.metrics:
+        since = tx.one("retention.last", data_class=one.code)["gone_before"]
+        if since is not None and since >= before:
+            return []
+        # What comes late is a week late at most, and a place is kept for longer: a day again is margin enough.
+        since = _EVER if since is None else since - timedelta(days=1)
+        rows = tx.all("retention.drop_metrics", metrics=sorted(one.metrics), since=since, before=before)
+        counts |= {row["institution_id"]: row["rows"] for row in rows}
+        return _report_houses(tx, one, settings, now, before, counts)
+    if not one.query:
         dropped = [
             row["dropped"] for row in tx.all("maintenance.drop_series_before", series=one.code, day=before.date())
         ]
         _report(tx, one, settings, now, before, deleted=len(dropped), detail=dropped)
         return dropped
-    counts: dict[UUID | None, int] = {None: 0}
     counts |= {row["institution_id"]: row["rows"] for row in tx.all(one.query, before=before, now=now)}
+    return _report_houses(tx, one, settings, now, before, counts)
+
+
+def _report_houses(
+    tx: Transaction, one: DataClass, settings: Settings, now: datetime, before: datetime, counts: dict[UUID | None, int]
+) -> list[str]:
     for institution, rows in counts.items():
         _report(tx, one, settings, now, before, deleted=rows, institution=institution)
     total = sum(counts.values())
@@ -129,4 +161,4 @@ def _report(
     """Add to the report of the day; one of nothing deleted says that the job ran."""
     row: dict[str, Any] = {"day": now.date(), "institution": institution, "data_class": one.code, "deleted": deleted}
     row |= {"kept_days": one.days(settings), "before": before, "now": now, "detail": detail or []}
-    tx.run("retention.report", unit="rows" if one.query else "parts", **row)
+    tx.run("retention.report", unit="rows" if one.query or one.metrics else "parts", **row)

@@ -7,7 +7,7 @@ was measured of. Service records that are still running are ended by the jobs (`
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
 from alerts.service import Action, Actor, Outcome, act
@@ -49,11 +49,10 @@ def leave(tx: Transaction, clock: Clock, actor: Actor, resident: UUID, how: Gone
     return Left([device["id"] for device in devices], len(alerts))
 
 
-def close_sight(tx: Transaction, now: datetime, resident: UUID, relatives: Any) -> int:
+def close_sight(tx: Transaction, now: datetime, resident: UUID) -> int:
     """After a death: relatives keep what the law gives them unless the person wished otherwise; how many ended.
 
-    relatives: "nobody" ends every consent at once; else place and movement end, and what stands goes on to be read for
-    the relatives' own lawful interest.
+    Place and movement end; what stands goes on to be read for the relatives' own lawful interest, by those named alone,
+    or by nobody, as the person wished (`wish_after_death` of the database: the one rule).
     """
-    scopes = None if relatives == "nobody" else list(AFTER_DEATH_ENDED)
-    return tx.run("stays.end_consents", resident=resident, scopes=scopes, now=now)
+    return tx.run("stays.end_consents", resident=resident, scopes=list(AFTER_DEATH_ENDED), now=now)

@@ -199,7 +199,7 @@ def record_death(step: Step) -> None:
     if step.body.died_at > step.now:
         raise BadInput("died_at lies in the future")
     _end(step, "deceased")
-    ended = close_sight(step.tx, step.now, step.record["resident_id"], step.detail.get("after_death"))
+    ended = close_sight(step.tx, step.now, step.record["resident_id"])
     step.told["consents_ended"] = ended
 
 

@@ -122,7 +122,7 @@ def patch(
             raise Conflict("this person has a running stay; end the stay, and the record follows")
         leave(tx, clock, Actor(caller.id, caller.name, caller.role.value), resident, body.status)
         if body.status == "deceased":
-            close_sight(tx, clock.now(), resident, "relatives")
+            close_sight(tx, clock.now(), resident)
     if changed:
         tx.run("residents.update", **{**row, **given}, resident=resident, now=clock.now())
         row = tx.one("residents.get", resident=resident)
@@ -203,6 +203,8 @@ def _check_who_consents(tx: Transaction, clock: Clock, resident: UUID, body: Con
     if body.guardian_id is None:
         if legal is not None and legal["capacity"] == "none":
             raise BadInput("the resident cannot decide: name the guardian who consents")
+        if tx.one("residents.get", resident=resident)["status"] == "deceased":
+            raise BadInput("the person has died: name who acts now")
         return
     if _acting(tx, clock, resident, body.scope, guardian=body.guardian_id) is None:
         raise BadInput("this guardian may not give this consent, or no longer")

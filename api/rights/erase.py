@@ -1,7 +1,7 @@
 """Erasure as a job: granted requests enter, erased persons and a receipt for each leave.
 
-What no law asks to keep goes at the first run; the record of care is closed to everybody meanwhile (the restriction
-that came with the decision) and goes once its time is over. The receipt says both.
+What is not kept goes at the first run; the record of care is closed to everybody meanwhile (the restriction that came
+with the decision) and goes once its time, a setting of the operator, is over. The receipt says both, and who decided.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from db.tenant import Transaction, service_transaction
 
 log = get(__name__)
 _DUTY: Final = Names(
-    "养老服务档案的法定保存期未满；期间限制查阅，期满自动删除",
-    "the record of care is kept for as long as the law asks; it is closed meanwhile and goes by itself then",
+    "机构设定的养老服务档案保存期未满；期间限制查阅，期满自动删除",
+    "the time for which the house keeps records of care is not over; it is closed meanwhile and goes by itself then",
 )
 _AUDIT: Final = Names("审计日志依法保存，只含编号", "the audit log is kept by law; it holds a number, no name")
 _AGE: Final = Names("到期自动删除，不能按人查找", "goes with its age; it cannot be found by person")
@@ -32,7 +32,7 @@ WHILE_KEPT: Final = (
     "consents", "bindings", "resident_changes", "resident_legal", "resident_guardians", "rights_requests", "silences",
     "hour_accounts", "resident_groups", "care_task_marks", "nursing_notes", "account_entries",
 )  # fmt: skip
-"""Closed until the law's time is over; `erase_record` of the database empties or deletes each."""
+"""Closed until the time of the record is over; `erase_record` of the database empties or deletes each."""
 KEPT_FOR_GOOD: Final = {
     "audit_log": _AUDIT,
     "rejections": _AGE,
@@ -71,6 +71,8 @@ def _erase(tx: Transaction, row: dict[str, Any], now: datetime) -> None:
         "request_id": str(row["id"]),
         "at": now.isoformat(),
         "complete": everything,
+        "decided_by": row["decided_by"],
+        "confirmed_by": row["confirmed_by"],
         "erased": erased,
         "kept": _kept(everything, row["keep_until"]),
     }

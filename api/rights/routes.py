@@ -17,6 +17,7 @@ from api.rights import export, service
 from api.rights.schemas import (
     Change,
     ChangePage,
+    Confirmation,
     Decision,
     Guardian,
     GuardianCreate,
@@ -200,12 +201,29 @@ def decide_right(
 ) -> RightsRequest:
     """What is granted takes effect at once: the copy can be fetched, the fields are corrected, the data is closed.
 
-    An erasure closes the person altogether at once and is carried out within a minute; the receipt is on the request.
-    Only of somebody who has left; what the law asks to keep stays closed until its time is over, and goes then.
+    An erasure closes the person altogether at once and waits for a second administrator (`confirm`). Only of somebody
+    who has left; the record of care stays closed until its time is over, and goes then.
     """
     days = state.settings.resident_record_retention_days
     done = service.decide(tx, state.clock, caller, resident_id, request_id, body, days)
     audit.record("decide_right", "resident", resident_id, request=str(request_id), kind=done.kind, state=done.state)
+    return done
+
+
+@router.post(
+    "/{resident_id}/rights-requests/{request_id}/confirm",
+    summary="复核删除请求 · Confirm an erasure",
+    dependencies=[require(Role.ADMIN)],
+)
+def confirm_erasure(
+    resident_id: UUID, request_id: UUID, body: Confirmation, caller: Caller, tx: Tx, state: State, audit: Audit
+) -> RightsRequest:
+    """By somebody else than who asked or granted it; carried out within a minute, the receipt is on the request.
+
+    Not confirmed, it is refused, and the data is open again.
+    """
+    done = service.confirm(tx, state.clock, caller, resident_id, request_id, body)
+    audit.record("confirm_erasure", "resident", resident_id, request=str(request_id), state=done.state)
     return done
 
 

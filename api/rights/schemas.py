@@ -20,7 +20,7 @@ Power = Literal[
     "erasure",
 ]  # fmt: skip
 Kind = Literal["access", "correction", "restriction", "erasure"]
-State = Literal["open", "refused", "granted", "running", "waiting", "done"]
+State = Literal["open", "refused", "granted", "confirming", "running", "waiting", "done"]
 
 
 class LegalBody(Input):
@@ -129,6 +129,19 @@ class Decision(Input):
         return self
 
 
+class Confirmation(Input):
+    """The second pair of eyes on an erasure."""
+
+    confirm: bool = Field(examples=[True])
+    reason: LongText = Field(default="", description="needed where it is not confirmed", examples=[""])
+
+    @model_validator(mode="after")
+    def _explained(self) -> Confirmation:
+        if not self.confirm and not self.reason.strip():
+            raise ValueError("a refusal says why")
+        return self
+
+
 class Done(BaseModel):
     """What an erasure did to one kind of data."""
 
@@ -151,7 +164,9 @@ class Receipt(BaseModel):
 
     request_id: UUID
     at: datetime
-    complete: bool = Field(description="false while the law still asks to keep the record")
+    complete: bool = Field(description="false while the time of the record of care is not over")
+    decided_by: str | None = Field(default=None, description="who granted it", examples=["王院长"])
+    confirmed_by: str | None = Field(default=None, description="who confirmed it, somebody else", examples=["李主任"])
     erased: list[Done]
     kept: list[Kept]
 
@@ -171,8 +186,10 @@ class RightsRequest(BaseModel):
     due_at: datetime = Field(description="30 days after it was received (GB/T 35273)")
     decided_at: datetime | None
     decided_by: str | None
+    confirmed_at: datetime | None = Field(description="of an erasure: when a second administrator confirmed it")
+    confirmed_by: str | None
     decision: str
-    keep_until: datetime | None = Field(description="of an erasure: until when the law asks to keep the record of care")
+    keep_until: datetime | None = Field(description="of an erasure: until when the record of care is kept")
     done_at: datetime | None
     receipt: Receipt | None
     receipt_hash: str | None

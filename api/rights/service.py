@@ -10,10 +10,10 @@ from api.access import is_staff
 from api.auth.accounts import Account
 from api.residents import service as residents
 from api.residents.schemas import ResidentPatch
-from api.rights.schemas import Decision, Guardian, RequestCreate, RightsRequest
+from api.rights.schemas import Confirmation, Decision, Guardian, RequestCreate, RightsRequest
 from core.clock import Clock
 from core.days import local_day
-from core.errors import BadInput, BadTransition, Conflict, NotFound
+from core.errors import BadInput, BadTransition, Conflict, Forbidden, NotFound
 from core.ids import new_id
 from core.vocabulary import Role
 from db.tenant import Transaction, open_rights_desk
@@ -87,7 +87,7 @@ def one_request(tx: Transaction, resident: UUID, request: UUID, user: UUID | Non
 def decide(
     tx: Transaction, clock: Clock, caller: Account, resident: UUID, request: UUID, body: Decision, record_days: int
 ) -> RightsRequest:
-    """Answer a request; what was granted takes effect with this transaction, an erasure with the next run of the jobs.
+    """Answer a request; what was granted takes effect with this transaction, an erasure once another one confirms it.
 
     Raises BadTransition for one that was answered, Conflict where somebody who lives here would be erased.
     """
@@ -107,6 +107,28 @@ def decide(
     return one_request(tx, resident, request)
 
 
+def confirm(
+    tx: Transaction, clock: Clock, caller: Account, resident: UUID, request: UUID, body: Confirmation
+) -> RightsRequest:
+    """The second pair of eyes on a granted erasure: it runs with the next run of the jobs, or is refused and reopened.
+
+    Raises BadTransition where nothing waits for it, Forbidden for who asked or decided.
+    """
+    open_rights_desk(tx)
+    row = tx.first("rights.lock_request", id=request, resident=resident)
+    if row is None:
+        raise NotFound(_NO_REQUEST)
+    if row["state"] != "confirming":
+        raise BadTransition(f"nothing is to be confirmed: this request is {row['state']}")
+    if caller.id in (row["user_id"], row["decided_by"]):
+        raise Forbidden("who asked for an erasure, or granted it, does not confirm it")
+    state = "running" if body.confirm else "refused"
+    tx.run("rights.confirm", id=request, state=state, now=clock.now(), by=caller.id, reason=body.reason)
+    if not body.confirm:
+        tx.run("rights.lift", resident=resident)
+    return one_request(tx, resident, request)
+
+
 def _grant(
     tx: Transaction, clock: Clock, caller: Account, resident: UUID, row: dict[str, Any], record_days: int
 ) -> tuple[str, datetime | None]:
@@ -122,7 +144,7 @@ def _grant(
         raise Conflict("the resident lives here: note the discharge first, or restrict, or withdraw consents")
     _restrict(tx, clock, caller, resident, row["id"], "all")
     # The record was last changed when they left, or later: the later, the safer.
-    return "running", person["updated_at"] + timedelta(days=record_days)
+    return "confirming", person["updated_at"] + timedelta(days=record_days)
 
 
 def _restrict(tx: Transaction, clock: Clock, caller: Account, resident: UUID, request: UUID, level: str) -> None:

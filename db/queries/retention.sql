@@ -32,6 +32,13 @@ SELECT institution_id, count(*) AS rows FROM gone GROUP BY institution_id
 WITH gone AS (DELETE FROM notices WHERE at < %(before)s RETURNING institution_id)
 SELECT institution_id, count(*) AS rows FROM gone GROUP BY institution_id
 
+-- name: drop_metrics
+SELECT institution_id, rows FROM drop_metrics_before(%(metrics)s::smallint[], %(since)s, %(before)s)
+
+-- name: last
+-- Up to when a class has gone already.
+SELECT max(gone_before) AS gone_before FROM retention_reports WHERE data_class = %(data_class)s
+
 -- name: report
 INSERT INTO retention_reports (day, institution_id, data_class, kept_days, gone_before, deleted, unit, detail,
                                written_at)

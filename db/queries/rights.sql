@@ -33,11 +33,10 @@ WHERE id = %(id)s AND resident_id = %(resident)s AND ended_at IS NULL
 -- Who may act for a resident today with this power, by id or by account. Relatives act after the death, if the resident
 -- has not arranged otherwise; everybody else before it.
 SELECT g.id, g.name, g.user_id FROM resident_guardians g JOIN residents r ON r.id = g.resident_id
-LEFT JOIN resident_legal l ON l.resident_id = g.resident_id
 WHERE g.resident_id = %(resident)s AND %(power)s = ANY (g.powers) AND g.ended_at IS NULL
   AND g.valid_from <= %(today)s AND (g.valid_until IS NULL OR g.valid_until >= %(today)s)
   AND (%(id)s::uuid IS NULL OR g.id = %(id)s) AND (%(user)s::uuid IS NULL OR g.user_id = %(user)s)
-  AND CASE WHEN r.status = 'deceased' THEN CASE coalesce(l.after_death, 'relatives')
+  AND CASE WHEN r.status = 'deceased' THEN CASE wish_after_death(r.id)
            WHEN 'relatives' THEN g.kind = 'relative' WHEN 'named' THEN g.kind IN ('agreed', 'agent') ELSE false END
        ELSE g.kind <> 'relative' END
 ORDER BY g.created_at LIMIT 1
@@ -50,20 +49,27 @@ VALUES (%(id)s, %(tenant)s, %(resident)s, %(kind)s, %(requested_by)s, %(guardian
 
 -- name: requests
 SELECT q.id, q.resident_id, q.kind, q.state, q.requested_by, q.guardian_id, q.user_id, q.reason, q.changes, q.received_at,
-       q.due_at, q.decided_at, u.name AS decided_by, q.decision, q.keep_until, q.done_at, q.receipt,
-       encode(q.receipt_hash, 'hex') AS receipt_hash
-FROM rights_requests q LEFT JOIN users u ON u.id = q.decided_by
+       q.due_at, q.decided_at, u.name AS decided_by, q.confirmed_at, c.name AS confirmed_by, q.decision, q.keep_until,
+       q.done_at, q.receipt, encode(q.receipt_hash, 'hex') AS receipt_hash
+FROM rights_requests q LEFT JOIN users u ON u.id = q.decided_by LEFT JOIN users c ON c.id = q.confirmed_by
 WHERE q.resident_id = %(resident)s AND (%(id)s::uuid IS NULL OR q.id = %(id)s)
   AND (%(user)s::uuid IS NULL OR q.user_id = %(user)s)
   AND (%(before)s::timestamptz IS NULL OR (q.received_at, q.id) < (%(before)s, %(before_id)s::uuid))
 ORDER BY q.received_at DESC, q.id DESC LIMIT %(limit)s
 
 -- name: lock_request
-SELECT id, kind, state, changes, guardian_id FROM rights_requests WHERE id = %(id)s AND resident_id = %(resident)s FOR UPDATE
+SELECT id, kind, state, changes, guardian_id, user_id, decided_by FROM rights_requests
+WHERE id = %(id)s AND resident_id = %(resident)s FOR UPDATE
 
 -- name: decide
 UPDATE rights_requests SET state = %(state)s, decided_at = %(now)s, decided_by = %(by)s, decision = %(decision)s,
     keep_until = %(keep_until)s, done_at = CASE WHEN %(state)s IN ('granted', 'refused') THEN %(now)s::timestamptz END
+WHERE id = %(id)s
+
+-- name: confirm
+UPDATE rights_requests SET state = %(state)s, confirmed_at = %(now)s, confirmed_by = %(by)s,
+    decision = CASE WHEN %(reason)s = '' THEN decision ELSE left(concat_ws(' / ', nullif(decision, ''), %(reason)s), 4000) END,
+    done_at = CASE WHEN %(state)s = 'refused' THEN %(now)s::timestamptz END
 WHERE id = %(id)s
 
 -- name: restrict
@@ -74,7 +80,7 @@ ON CONFLICT (resident_id) DO UPDATE SET level = excluded.level, request_id = exc
 -- name: lift
 DELETE FROM resident_restrictions x WHERE x.resident_id = %(resident)s
   AND NOT EXISTS (SELECT FROM rights_requests q WHERE q.resident_id = x.resident_id AND q.kind = 'erasure'
-                  AND q.state IN ('running', 'waiting', 'done'))
+                  AND q.state IN ('confirming', 'running', 'waiting', 'done'))
 
 -- name: changes
 SELECT c.id, c.at, c.version, c.fields, u.name AS by FROM resident_changes c LEFT JOIN users u ON u.id = c.user_id
@@ -87,8 +93,11 @@ WHERE kind = 'erasure' AND (state = 'running' OR (state = 'waiting' AND keep_unt
 ORDER BY decided_at LIMIT 100
 
 -- name: take_erasure
-SELECT id, resident_id, keep_until FROM rights_requests
-WHERE id = %(id)s AND (state = 'running' OR (state = 'waiting' AND keep_until <= %(now)s)) FOR UPDATE SKIP LOCKED
+-- With those who decided, for the receipt.
+SELECT q.id, q.resident_id, q.keep_until, d.name AS decided_by, c.name AS confirmed_by
+FROM rights_requests q LEFT JOIN users d ON d.id = q.decided_by LEFT JOIN users c ON c.id = q.confirmed_by
+WHERE q.id = %(id)s AND (q.state = 'running' OR (q.state = 'waiting' AND q.keep_until <= %(now)s))
+FOR UPDATE OF q SKIP LOCKED
 
 -- name: erase
 SELECT what, action, touched FROM erase_person(%(resident)s, %(everything)s)

@@ -12,9 +12,12 @@ UPDATE visit_targets SET until = greatest(%(today)s, since)
 WHERE resident_id = %(resident)s AND (until IS NULL OR until > %(today)s)
 
 -- name: end_consents
-UPDATE consents SET withdrawn_at = %(now)s
-WHERE resident_id = %(resident)s AND withdrawn_at IS NULL
-  AND (%(scopes)s::text[] IS NULL OR scope = ANY (%(scopes)s::text[]))
+-- After a death: those of `scopes` in any case; all where the person wished that nobody reads on, or only who was named.
+UPDATE consents c SET withdrawn_at = %(now)s
+WHERE c.resident_id = %(resident)s AND c.withdrawn_at IS NULL
+  AND (c.scope = ANY (%(scopes)s::text[]) OR CASE wish_after_death(c.resident_id) WHEN 'nobody' THEN true
+       WHEN 'named' THEN NOT EXISTS (SELECT FROM resident_guardians g WHERE g.resident_id = c.resident_id
+            AND g.user_id = c.user_id AND g.kind IN ('agreed', 'agent') AND g.ended_at IS NULL) ELSE false END)
 
 -- name: running
 SELECT id FROM service_records

@@ -90,6 +90,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/consents": {"user_id": "00000000-0000-7000-8000-000000000000", "scope": "health", "granted_by": "x"},
     "/bind": {"room": "1"},
     "/commands": {"type": "locate"},
+    "{request_id}/confirm": {"confirm": True},
     "/clinical": {"kind": "oxygen", "value": "air", "reason": "x"},
     "/fences": {"name": "x", "corners": [[29.5, 106.5]], "radius_m": 300},
     "/away": {"until": "2100-01-01T00:00:00Z"},

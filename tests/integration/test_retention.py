@@ -120,3 +120,49 @@ def test_every_class_has_its_age_its_setting_and_its_ground(api: Api) -> None:
     assert (audit["days"], audit["mark"], audit["setting"]) == (3 * 365, "law", "ANHU_AUDIT_RETENTION_DAYS")
     assert all(one["ground"]["zh"] and one["ground"]["en"] for one in items)
     assert api.as_user("caregiver").get("/api/v1/retention/periods").status_code == 403
+
+
+def test_places_go_before_other_readings_at_every_level_and_are_reported_to_their_house(
+    api: Api, database_url: str, make_pool_for: Pools
+) -> None:
+    """Latitude, longitude and their accuracy; a pulse of the same hour stays."""
+    now, place, pulse = api.clock.now(), 22, 1
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for one in (api.world.a, api.world.b):
+            key = one.devices[0].key
+            for days in (0, 5, 29, 32, 60):
+                at = now - timedelta(days=days)
+                connection.execute("SELECT ensure_partitions(%s::date - 1, %s::date + 1)", (at, at))
+                for metric in (place, pulse):
+                    connection.execute(
+                        "INSERT INTO readings (device_key, metric, time, value, delay_seconds)"
+                        " VALUES (%s, %s, %s, 29.5, 0)",
+                        (key, metric, at),
+                    )
+                    for level in ("5m", "1h", "1d"):
+                        connection.execute(
+                            f"INSERT INTO rollup_{level} (device_key, metric, bucket, count, sum, min, max)"
+                            " VALUES (%s, %s, date_trunc('hour', %s::timestamptz), 1, 1, 1, 1)",
+                            (key, metric, at),
+                        )
+
+        def left(metric: int) -> dict[str, int]:
+            found = {}
+            for table in ("readings", "rollup_5m", "rollup_1h", "rollup_1d"):
+                row = connection.execute(f"SELECT count(*) FROM {table} WHERE metric = %s", (metric,)).fetchone()
+                assert row
+                found[table] = row[0]
+            return found
+
+        jobs, settings = make_pool_for("jobs"), Settings()
+        told = retention.apply_retention(jobs, api.clock, settings)
+        assert "4 rows of location" in told
+        assert set(left(place).values()) == {6}
+        assert set(left(pulse).values()) == {10}
+        assert not [line for line in retention.apply_retention(jobs, api.clock, settings) if "location" in line]
+        api.clock.advance(timedelta(days=3))
+        assert "2 rows of location" in retention.apply_retention(jobs, api.clock, settings)
+        assert set(left(place).values()) == {4}
+    reports = api.as_user("admin").get(REPORTS, params={"data_class": "location"}).json()["items"]
+    mine = [one["deleted"] for one in reports if not one["of_platform"]]
+    assert mine == [1, 2], "each house its own, day by day"

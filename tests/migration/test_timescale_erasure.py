@@ -85,3 +85,53 @@ def test_a_person_is_erased_from_the_columnstore_and_the_rollups(timescale_url: 
                 f"CALL refresh_continuous_aggregate('{name}', now() - interval '12 days', now() - interval '1 day')"
             )
         assert _counts(connection) == wanted
+
+
+def test_places_go_by_metric_from_the_columnstore_and_the_rollups(timescale_url: str) -> None:
+    migrate(timescale_url)
+    with psycopg.connect(timescale_url, autocommit=True) as connection:
+        run = connection.execute
+        row = run("SELECT key, institution_id FROM devices WHERE id = 'other'").fetchone()
+        assert row
+        key, home = row
+        for metric in (22, 23):
+            run(
+                "INSERT INTO readings (device_key, metric, time, value, delay_seconds)"
+                " SELECT %s, %s, t, 29.5, 0 FROM generate_series(now() - interval '40 days', now(), interval '1 hour')"
+                " AS t",
+                (key, metric),
+            )
+        for name in SERIES[1:]:
+            run(f"CALL refresh_continuous_aggregate('{name}', NULL, NULL)")
+        run(
+            "SELECT count(compress_chunk(c, if_not_compressed => true))"
+            " FROM show_chunks('readings', older_than => interval '8 days') AS c"
+        )
+
+        def left(where: str) -> list[int]:
+            counts = []
+            for name, moment in (("readings", "time"), *((level, "bucket") for level in SERIES[1:])):
+                found = run(f"SELECT count(*) FROM {name} WHERE {where.replace('moment', moment)}").fetchone()
+                assert found
+                counts.append(found[0])
+            return counts
+
+        others = left("metric = 1")
+        young = left("metric IN (22, 23) AND moment >= date_trunc('day', now()) - interval '30 days'")
+        function = "drop_metrics_before(smallint[],timestamptz,timestamptz)"
+        allowed = "SELECT has_function_privilege('anhu_api', %s, 'EXECUTE')"
+        assert run(allowed, (function,)).fetchone() == (False,)
+        run("SET ROLE anhu_jobs")
+        gone = run(
+            "SELECT institution_id, rows FROM drop_metrics_before('{22,23,24}', '2000-01-01',"
+            " date_trunc('day', now()) - interval '30 days')"
+        ).fetchall()
+        run("RESET ROLE")
+        assert [one for one, _ in gone] == [home]
+        assert gone[0][1] > 2 * 24 * 9
+        after = left("metric IN (22, 23)")
+        assert after[:3] == young[:3]
+        assert young[3] <= after[3] <= young[3] + 2, "the day at the edge stays whole"
+        assert left("metric = 1") == others
+        run("CALL refresh_continuous_aggregate('rollup_5m', now() - interval '12 days', now() - interval '1 day')")
+        assert left("metric IN (22, 23)")[:2] == young[:2]
