@@ -124,7 +124,7 @@ async def indicator(visit: Visit) -> Response:
     row = next((one for one in found["items"] if one["code"] == code), None)
     if row is None:
         raise Refused(404, {})
-    months = await _months(visit, row, place) if row["series"] else []
+    months = await _months(visit, row, place)
     percent = row["unit"] == "%"
     target = float(row["target"]) if percent or row["unit"] == "count" else None
     chart = month_bars(months, title=row["name"]["zh"], percent=percent, target=target) if months else Markup()
@@ -163,11 +163,9 @@ async def _compared(
 async def _months(visit: Visit, row: dict[str, Any], place: dict[str, str]) -> list[dict[str, Any]]:
     today = visit.now.astimezone(visit.zone).date()
     start = (today.replace(day=1) - timedelta(days=31 * (MONTHS - 1))).replace(day=1)
-    found = await visit.api.get(
-        f"/supervision/series/{row['series']}", from_=start.isoformat(), to=today.isoformat(), **place
-    )
-    months: list[dict[str, Any]] = found["items"]
-    return months
+    path = f"/supervision/series/{row['series']}" if row["series"] else f"/supervision/trends/{row['code']}"
+    found = await visit.api.get(path, from_=start.isoformat(), to=today.isoformat(), **place)
+    return [one for one in found["items"] if one["denominator"]]
 
 
 async def export(visit: Visit) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -47,8 +47,31 @@ def facts_at(tx: Transaction, at: datetime, place: Place = Place()) -> Facts:
         if there is None or row["institution_id"] in there:
             one, all_ = sums.get(row["key"], (0, 0))
             sums[row["key"]] = (one + row["numerator"], all_ + row["denominator"])
-    known = declared(tx, at) if place.is_everything else {}
+    known = declared(tx, local_day(at).year) if place.is_everything else {}
     return Facts(tuple(row["detail"] for row in facilities), sums, known)
+
+
+def facts_of_months(
+    tx: Transaction, begin: date, end: date, keys: list[str], place: Place = Place()
+) -> dict[date, Facts]:
+    """What was kept of each month in [begin, end], counts under these keys alone; as `facts_at` has it of a moment."""
+    span = {"from": begin, "to": end}
+    places: dict[date, list[dict[str, Any]]] = {row["month"]: [] for row in tx.all("supervision.trend_months", **span)}
+    for row in tx.all("supervision.trend_facilities", **span):
+        whole = [{"institution_id": row["institution_id"], "detail": one} for one in row["facilities"]]
+        places[row["month"]] += [one for one in whole if place.holds(one)]
+    counts = list(tx.all("supervision.trend_counts", keys=keys, **span))
+    found: dict[date, Facts] = {}
+    for month, facilities in places.items():
+        there = institutions_in(facilities, place)
+        sums: dict[str, tuple[int, int]] = {}
+        for row in counts:
+            if row["month"] == month and (there is None or row["institution_id"] in there):
+                one, all_ = sums.get(row["key"], (0, 0))
+                sums[row["key"]] = (one + row["numerator"], all_ + row["denominator"])
+        known = declared(tx, month.year) if place.is_everything else {}
+        found[month] = Facts(tuple(row["detail"] for row in facilities), sums, known)
+    return found
 
 
 def institutions_in(facilities: list[dict[str, Any]], place: Place) -> frozenset[UUID] | None:
@@ -58,10 +81,10 @@ def institutions_in(facilities: list[dict[str, Any]], place: Place) -> frozenset
     return frozenset(row["institution_id"] for row in facilities)
 
 
-def declared(tx: Transaction, at: datetime) -> dict[str, tuple[int, int]]:
+def declared(tx: Transaction, year: int) -> dict[str, tuple[int, int]]:
     """The newest declared figure of each key, of that year or before."""
     found: dict[str, tuple[int, int]] = {}
-    for row in tx.all("supervision.figures", year=local_day(at).year):
+    for row in tx.all("supervision.figures", year=year):
         found.setdefault(row["key"], (row["numerator"], row["denominator"]))
     return found
 

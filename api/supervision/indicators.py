@@ -47,7 +47,7 @@ class Indicator:
     """One row of the plan.
 
     formula: numerator / denominator in words. count: how the platform counts it; None: it is declared.
-    series: under which key its months are kept; empty where they are not.
+    series: under which key its months are kept; empty where they are not. reads: counts that its formula needs beside.
     """
 
     code: str
@@ -61,6 +61,7 @@ class Indicator:
     clause: str
     count: Count | None = None
     series: str = ""
+    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

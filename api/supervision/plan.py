@@ -11,6 +11,10 @@ from core.vocabulary import Names
 
 ALSO_DECLARED: Final = frozenset({"filed"})
 """Counted where houses keep it in the platform, declared where none does."""
+READS: Final[dict[str, tuple[str, ...]]] = {
+    "social_per_beds": ("social_workers",), "trainings": ("trainings",), "trained": ("trainings",)
+}  # fmt: skip
+"""Counts of the database that a row with a formula of its own reads."""
 FACILITY_SERIES: Final = frozenset({"nursing_beds", "beds_government", "beds_society", "quality_basic", "quality_full"})
 """Rows counted from facilities whose months are kept under their own code (`supervision.keep_month`)."""
 
@@ -95,7 +99,8 @@ def _row(
         raise ValueError(f"{code}: {sign} is no operator")
     words = Names(formula_zh, formula_en)
     series = count.key if isinstance(count, _of) else code if code in FACILITY_SERIES else ""
-    return Indicator(code, Names(zh, en), words, sign, int(target), unit, year, binding, clause, count, series)  # type: ignore[arg-type]  # checked above
+    reads = READS.get(code, ())
+    return Indicator(code, Names(zh, en), words, sign, int(target), unit, year, binding, clause, count, series, reads)  # type: ignore[arg-type]  # checked above
 
 
 REGIONS: Final[dict[str, Names]] = {

@@ -14,7 +14,7 @@ from api.paging import LIMIT_DEFAULT, Cursor, Limit, Page, cursor_text, decode_c
 from api.schemas import Instant, ShortText
 from api.state import State
 from api.supervision import export, facts
-from api.supervision.indicators import judge
+from api.supervision.indicators import Indicator, judge
 from api.supervision.plan import ALSO_DECLARED, BY_CODE, INDICATORS, REGIONS, RESPONSE
 from api.supervision.schemas import (
     Case,
@@ -31,6 +31,8 @@ from api.supervision.schemas import (
     ServiceFigureList,
     Tally,
     TallyList,
+    Trend,
+    TrendValue,
 )
 from core.errors import BadInput, NotFound
 from core.vocabulary import Role
@@ -38,6 +40,7 @@ from db.tenant import Transaction, tenant_transaction
 
 router = APIRouter(prefix=API, tags=["supervision"])
 SUPERVISORS = (Role.REGULATOR, Role.ADMIN, Role.PLATFORM)
+SPAN_DAYS_MAX = 3660
 OPEN_MIN = 5
 """The public sees no value over fewer people or things than this."""
 
@@ -106,30 +109,54 @@ def export_indicators(
         "指标 Indicators": table,
         "汇总 Roll-up": export.level_cells(Level(**row) for row in facts.roll_up(rows)),
         "设施 Facilities": export.facility_cells(_facilities(rows)),
-        "月度 Months": _month_cells(tx, moment, place, rows),
+        "月度 Months": _month_cells(tx, moment, place),
     }
     return Response(export.as_xlsx(sheets, moment), media_type=export.XLSX, headers=headers)
 
 
-def _month_cells(
-    tx: Transaction, moment: datetime, place: facts.Place, rows: list[dict[str, Any]]
-) -> list[list[Any]]:  # fmt: skip
+def _month_cells(tx: Transaction, moment: datetime, place: facts.Place) -> list[list[Any]]:
     end = facts.local_day(moment).replace(day=1)
     table: list[list[Any]] = [list(export.MONTH_COLUMNS)]
-    for one in INDICATORS:
-        months = _months(tx, one.series, end.replace(year=end.year - 1), end, place, rows) if one.series else []
+    for row in INDICATORS:
+        months = _trend(tx, row, end.replace(year=end.year - 1), end, place)
         table += [
-            [one.code, *one.names, f"{row['month']:%Y-%m}", row["numerator"], row["denominator"]] for row in months
+            [row.code, *row.names, f"{one.month:%Y-%m}", one.numerator, one.denominator]
+            for one in months
+            if one.value is not None
         ]
     return table
 
 
-def _months(
-    tx: Transaction, key: str, start: date, end: date, place: facts.Place, rows: list[dict[str, Any]]
-) -> list[dict[str, Any]]:  # fmt: skip
-    there = facts.institutions_in([row for row in rows if place.holds(row)], place)
-    institutions = None if there is None else sorted(there)
-    return list(tx.all("supervision.months", key=key, institutions=institutions, **{"from": start, "to": end}))
+def _trend(tx: Transaction, row: Indicator, begin: date, end: date, place: facts.Place) -> list[TrendValue]:
+    keys = sorted({row.series, *row.reads} - {""})
+    found = facts.facts_of_months(tx, begin, end, keys, place)
+    return [TrendValue.of(month, judge(row, known)) for month, known in found.items()]
+
+
+@router.get(
+    "/supervision/trends/{code}", summary="指标月度趋势 · An indicator by month", dependencies=[require(*SUPERVISORS)]
+)
+def indicator_trend(
+    code: Annotated[str, Path(pattern="^[a-z0-9_]{1,64}$", examples=["nursing_beds"])],
+    tx: Tx,
+    place: Place,
+    start: Annotated[date, Query(alias="from", examples=["2026-01-01"])],
+    end: Annotated[date, Query(alias="to", examples=["2026-12-01"])],
+) -> Trend:
+    """Every row of the plan by its own formula, of what was kept of each month; also those that count places.
+
+    A month before the platform kept it is missing; one in which there was nothing to count has no value.
+    """
+    row = BY_CODE.get(code)
+    if row is None:
+        raise NotFound("there is no such indicator")
+    _check_span(start, end)
+    return Trend(code=code, unit=row.unit, target=row.target, items=_trend(tx, row, start, end, place))
+
+
+def _check_span(start: date, end: date) -> None:
+    if not 0 <= (end - start).days <= SPAN_DAYS_MAX:
+        raise BadInput("from lies before to, at most ten years")
 
 
 @router.get("/supervision/series/{key}", summary="月度趋势 · By month", dependencies=[require(*SUPERVISORS)])
@@ -142,10 +169,11 @@ def monthly_series(
     end: Annotated[date, Query(alias="to", examples=["2026-12-01"])],
 ) -> Series:
     """What was counted at the end of each month; the present month as of today."""
-    if not 0 <= (end - start).days <= 3660:
-        raise BadInput("from lies before to, at most ten years")
-    known = [] if place.is_everything else list(tx.all("supervision.facilities", at=state.clock.now()))
-    rows = _months(tx, key, start, end, place, known)
+    _check_span(start, end)
+    known = [] if place.is_everything else tx.all("supervision.facilities", at=state.clock.now())
+    there = facts.institutions_in([row for row in known if place.holds(row)], place)
+    institutions = None if there is None else sorted(there)
+    rows = tx.all("supervision.months", key=key, institutions=institutions, **{"from": start, "to": end})
     return Series(key=key, items=[MonthValue(**row) for row in rows])
 
 

@@ -84,6 +84,34 @@ class Series(BaseModel):
     next: None = None
 
 
+class TrendValue(BaseModel):
+    """An indicator in one month."""
+
+    month: date = Field(examples=["2026-03-01"])
+    numerator: int | None
+    denominator: int | None
+    value: float | None = Field(description="null: there was nothing to count, or nothing declared")
+    basis: str = Field(examples=["computed"])
+    met: bool | None
+
+    @classmethod
+    def of(cls, month: date, found: Value) -> TrendValue:
+        return cls(
+            month=month, numerator=found.numerator, denominator=found.denominator, value=found.value,
+            basis=found.basis, met=found.met,
+        )  # fmt: skip
+
+
+class Trend(BaseModel):
+    """An indicator by month, oldest first, beside its target."""
+
+    code: str = Field(examples=["nursing_beds"])
+    unit: str = Field(examples=["%"])
+    target: int = Field(examples=[60])
+    items: list[TrendValue]
+    next: None = None
+
+
 class Level(BaseModel):
     """Facilities of a community, a street or the district."""
 

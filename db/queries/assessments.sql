@@ -5,7 +5,7 @@
 SELECT count(*) FILTER (WHERE type = 'fall') AS fall,
        count(*) FILTER (WHERE type IN ('geofence_exit', 'wandering', 'night_wandering')) AS wandering
 FROM alerts
-WHERE resident_id = %(resident)s AND occurred_at >= %(since)s
+WHERE resident_id = %(resident)s AND occurred_at >= %(since)s AND occurred_at <= %(until)s
   AND (outcome IS NULL OR outcome NOT IN ('false_alarm', 'test'))
 
 -- name: staff

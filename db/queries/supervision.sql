@@ -33,6 +33,25 @@ WHERE f.detail ->> 'type' = 'institution' GROUP BY f.institution_id, k.key
 ON CONFLICT (month, institution_id, key) DO UPDATE SET numerator = excluded.numerator,
     denominator = excluded.denominator, written_at = excluded.written_at
 
+-- name: keep_month_facilities
+-- An institution that has no facility any more keeps an empty month.
+INSERT INTO supervision_month_facilities (month, institution_id, facilities, written_at)
+SELECT %(month)s, i.id, coalesce(jsonb_agg(f.detail) FILTER (WHERE f.detail IS NOT NULL), '[]'), %(at)s
+FROM institutions i LEFT JOIN supervision_facilities_at(%(at)s) f ON f.institution_id = i.id GROUP BY i.id
+ON CONFLICT (month, institution_id) DO UPDATE SET facilities = excluded.facilities, written_at = excluded.written_at
+
+-- name: trend_facilities
+SELECT month, institution_id, facilities FROM supervision_month_facilities
+WHERE month >= %(from)s AND month <= %(to)s AND jsonb_array_length(facilities) > 0
+ORDER BY month, institution_id
+
+-- name: trend_months
+SELECT DISTINCT month FROM supervision_month_facilities WHERE month >= %(from)s AND month <= %(to)s ORDER BY month
+
+-- name: trend_counts
+SELECT month, institution_id, key, numerator, denominator FROM supervision_months
+WHERE month >= %(from)s AND month <= %(to)s AND key = ANY (%(keys)s)
+
 -- name: months
 SELECT month, sum(numerator)::bigint AS numerator, sum(denominator)::bigint AS denominator FROM supervision_months
 WHERE key = %(key)s AND month >= %(from)s AND month <= %(to)s

@@ -32,9 +32,14 @@ def region(api: Api, database_url: str) -> Iterator[TestClient]:
             " WHERE role = 'regulator' LIMIT 1",
             (new_id(api.clock),),
         )
-    token = api.anonymous.post("/api/v1/auth/token", data={"username": "region", "password": PASSWORD}).json()
-    with TestClient(api.app, headers={"Authorization": f"Bearer {token['access_token']}"}) as client:
+    with regional(api) as client:
         yield client
+
+
+def regional(api: Api) -> TestClient:
+    """Signed in anew: a token does not last a month."""
+    token = api.anonymous.post("/api/v1/auth/token", data={"username": "region", "password": PASSWORD}).json()
+    return TestClient(api.app, headers={"Authorization": f"Bearer {token['access_token']}"})
 
 
 def facility(client: TestClient, **given: object) -> None:
@@ -189,3 +194,38 @@ def test_beds_and_quality_have_their_months_too(
     assert (month["numerator"], month["denominator"]) == (70, 100)
     elsewhere = region.get(f"{BASE}/series/nursing_beds", params=when | {"street": "走马镇"}).json()
     assert elsewhere["items"] == []
+
+
+def test_every_row_that_is_counted_has_its_trend_also_those_of_places(
+    api: Api, region: TestClient, make_pool_for: Callable[[DbRole], Pool]
+) -> None:
+    """What a month held stays as it was then, by the indicator's own formula."""
+    jobs, admin = make_pool_for("jobs"), api.as_user("admin")
+    facility(admin)
+    body = {"numerator": 4, "source": "行政区划"}
+    assert region.put(f"{BASE}/figures/streets/{api.clock.now().year}", json=body).status_code == 204
+    keep_month(jobs, api.clock)
+    first = api.clock.now().date().replace(day=1)
+    api.clock.advance(40 * 86_400)
+    facility(api.as_user("admin", api.world.b), street="走马镇")
+    keep_month(jobs, api.clock)
+    region = regional(api)
+    when = {"from": first.isoformat(), "to": (first + timedelta(days=80)).isoformat()}
+
+    def trend(code: str, **place: str) -> list[tuple[int | None, int | None]]:
+        answer = region.get(f"{BASE}/trends/{code}", params=when | place)
+        assert answer.status_code == 200, answer.text
+        return [(one["numerator"], one["denominator"]) for one in answer.json()["items"]]
+
+    assert trend("streets_comprehensive") == [(1, 4), (2, 4)]
+    assert trend("nursing_beds") == [(70, 100), (140, 200)]
+    assert trend("nursing_beds", street="走马镇") == [(None, None), (70, 100)]
+    assert trend("agreements")[-1] == (0, 2)
+    for one in region.get(f"{BASE}/indicators").json()["items"]:
+        now = (one["numerator"], one["denominator"])
+        if one["basis"] == "computed":
+            assert trend(one["code"])[-1] == now, f"{one['code']}: the present month is as the indicator says"
+    assert region.get(f"{BASE}/trends/nothing", params=when).status_code == 404
+    assert region.get(f"{BASE}/trends/filed", params={"from": when["to"], "to": when["from"]}).status_code == 422
+    own = api.as_user("regulator").get(f"{BASE}/trends/nursing_beds", params=when).json()["items"]
+    assert [one["denominator"] for one in own] == [100, 100], "an institution's inspector sees that institution"

@@ -143,7 +143,7 @@ def score(step: Step) -> None:
         raise Forbidden("only the assigned assessors score")
     form, rules = form_of(detail["form"], detail["form_version"]), ChangeRules()
     since = step.now - timedelta(days=EVENTS_DAYS)
-    seen = step.tx.one("assessments.platform_events", resident=step.record["resident_id"], since=since)
+    seen = step.tx.one("assessments.platform_events", resident=step.record["resident_id"], since=since, until=step.now)
     told = body.events.model_dump()
     # The informant may tell of the same fall that the platform saw: the larger number of each kind counts.
     events = {kind: max(count, seen.get(kind, 0)) for kind, count in told.items()}
