@@ -56,6 +56,7 @@ from api.residents.routes import router as residents_router
 from api.residents.usual import router as usual_router
 from api.residents.vitals import router as vitals_router
 from api.retention.routes import router as retention_router
+from api.rights.deciding import router as deciding_router
 from api.rights.routes import router as rights_router
 from api.rota.routes import router as rota_router
 from api.services import registry
@@ -79,6 +80,7 @@ ROUTERS = (
     today_router,
     reach_router,
     rights_router,
+    deciding_router,
     limits_router,
     nights_router,
     positions_router,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 import httpx
 from starlette.types import ASGIApp
@@ -31,6 +32,21 @@ class Refused(Exception):
     def word(self) -> str:
         """The last part of the problem's type, such as `not-found`."""
         return str(self.problem.get("type", "")).rpartition(":")[2]
+
+    @property
+    def told(self) -> tuple[str, str]:
+        """What the API said, for people: its title, and its own words where they are about a field."""
+        fields = "; ".join(one["message"] for one in self.problem.get("errors") or ())
+        own = fields or str(self.problem.get("detail") or self.problem.get("title", ""))
+        return str(self.problem.get("title_zh", "未能保存")), own
+
+
+def plain_id(text: str) -> str:
+    """An id as a part of a path. Raises Refused: anything else is nothing that could be there."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise Refused(404, {}) from None
 
 
 @dataclass(frozen=True, slots=True)

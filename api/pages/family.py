@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timedelta
 from typing import Any, Final
-from uuid import UUID
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.pages.charts import line_chart
-from api.pages.client import Refused
+from api.pages.client import Refused, plain_id
 from api.pages.door import add, add_door, add_not_found
+from api.pages.family_consents import change_consents, consents
 from api.pages.session import Site
 from api.pages.visit import Visit
 from core.metrics import METRICS
-from core.vocabulary import CONSENT_SCOPES
 
 SITE: Final = Site("/family", frozenset({"family"}))
 REFRESH_SECONDS: Final = 60
@@ -58,7 +57,7 @@ router = APIRouter()
 
 async def today(visit: Visit) -> Response:
     """Everybody today in one sentence."""
-    found = await visit.api.get("/family/today")
+    found, wards = await asyncio.gather(visit.api.get("/family/today"), visit.api.get("/family/wards"))
     open_ = [one["resident_id"] for one in found["items"] if "health" in one["scopes"]]
     values = await asyncio.gather(*(visit.api.get(f"/residents/{one}/latest") for one in open_))
     vital = {one.code for one in VITALS}
@@ -67,7 +66,8 @@ async def today(visit: Visit) -> Response:
         for resident, value in zip(open_, values, strict=True)
     }
     live = visit.query("live") != "off"
-    return visit.page("family_today.html", today=found, latest=latest, refresh_seconds=REFRESH_SECONDS if live else 0)
+    words = {"today": found, "wards": wards["items"], "latest": latest}
+    return visit.page("family_today.html", **words, refresh_seconds=REFRESH_SECONDS if live else 0)
 
 
 async def alerts(visit: Visit) -> Response:
@@ -77,15 +77,11 @@ async def alerts(visit: Visit) -> Response:
     return visit.page("family_alerts.html", alerts=found, resident=resident)
 
 
-async def alert(visit: Visit) -> Response:
-    """One alert; whoever opens it has seen the pages about it, so this page never renews itself."""
-    return await _alert(visit)
-
-
-async def _alert(
+async def alert(
     visit: Visit, status: int = 200, problem: tuple[str, str] | None = None, done: dict[str, str] | None = None
 ) -> Response:
-    found = await visit.api.get(f"/alerts/{_id(visit, 'alert')}")
+    """One alert; whoever opens it has seen the pages about it, so this page never renews itself."""
+    found = await visit.api.get(f"/alerts/{visit.id('alert')}")
     return visit.page("family_alert.html", status, alert=found, told=TOLD, problem=problem, done=done)
 
 
@@ -95,15 +91,15 @@ async def act_on_alert(visit: Visit) -> Response:
     if action not in _ACTIONS:
         raise Refused(422, {})
     if action == "comment" and not note:
-        return await _alert(visit, 422, _EMPTY_NOTE)
+        return await alert(visit, 422, _EMPTY_NOTE)
     try:
-        done = await visit.api.post(f"/alerts/{_id(visit, 'alert')}/{action}", {"note": note})
+        done = await visit.api.post(f"/alerts/{visit.id('alert')}/{action}", {"note": note})
     except Refused as refused:
         if refused.status not in (409, 422):
             raise
-        return await _alert(visit, refused.status, _told(refused))
+        return await alert(visit, refused.status, refused.told)
     visit.form = {}
-    return await _alert(visit, done=done["reason_name"])
+    return await alert(visit, done=done["reason_name"])
 
 
 async def vitals(visit: Visit) -> Response:
@@ -164,12 +160,8 @@ def _record(one: dict[str, Any]) -> dict[str, Any]:
     return {"name": name, "words": words, **{key: one[key] for key in keys}}
 
 
-async def away(visit: Visit) -> Response:
+async def away(visit: Visit, status: int = 200, problem: tuple[str, str] | None = None) -> Response:
     """Absences, and a form to note one or to end it."""
-    return await _away(visit)
-
-
-async def _away(visit: Visit, status: int = 200, problem: tuple[str, str] | None = None) -> Response:
     resident = await _resident(visit)
     found = await visit.api.get(f"/residents/{resident['id']}/away", limit=10)
     return visit.page("family_away.html", status, resident=resident, absences=found["items"], problem=problem)
@@ -177,13 +169,13 @@ async def _away(visit: Visit, status: int = 200, problem: tuple[str, str] | None
 
 async def change_away(visit: Visit) -> Response:
     """Note an absence with its end, or end the one that runs."""
-    path = f"/residents/{_id(visit, 'resident')}/away"
+    path = f"/residents/{visit.id('resident')}/away"
     is_end = visit.form.get("action") == "end"
     until = _local(visit, visit.form.get("until_day", ""), visit.form.get("until_time", ""))
     if not is_end and until is None:
-        return await _away(visit, 422, _WHEN)
+        return await away(visit, 422, _WHEN)
     if until is not None and until <= visit.now:
-        return await _away(visit, 422, ("返回时间必须晚于现在", "The time must lie ahead"))
+        return await away(visit, 422, ("返回时间必须晚于现在", "The time must lie ahead"))
     try:
         if is_end or until is None:
             await visit.api.send("DELETE", path)
@@ -193,7 +185,7 @@ async def change_away(visit: Visit) -> Response:
     except Refused as refused:
         if refused.status not in (409, 422):
             raise
-        return await _away(visit, refused.status, _told(refused))
+        return await away(visit, refused.status, refused.told)
     return visit.go(visit.request.url.path)
 
 
@@ -204,89 +196,6 @@ def _local(visit: Visit, day: str, time: str) -> datetime | None:
         return None
 
 
-async def consents(visit: Visit) -> Response:
-    """What this account was given, purpose by purpose, and when it is told of what."""
-    return await _consents(visit)
-
-
-_DONE: Final = {
-    "withdraw": ("已放弃，立即生效", "Given up, at once"),
-    "ask": ("已转交机构征求老人同意，请留意通知", "The home will ask; watch your notices"),
-    "quiet": ("已保存", "Saved"),
-}
-
-
-async def _consents(visit: Visit, status: int = 200, problem: tuple[str, str] | None = None) -> Response:
-    resident = await _resident(visit)
-    path = f"/residents/{resident['id']}/consents"
-    given, at_home = await asyncio.gather(visit.api.get(path), visit.api.get("/family/today"))
-    standing = {one["scope"]: one for one in given["items"] if one["withdrawn_at"] is None}
-    scopes = [
-        {"code": code, "name": {"zh": names.zh, "en": names.en}, "consent": standing.get(code)}
-        for code, names in CONSENT_SCOPES.items()
-    ]
-    contact = next((one["contact"] for one in at_home["items"] if one["resident_id"] == resident["id"]), None)
-    words = {"scopes": scopes, "contact": contact, "done": _DONE.get(visit.query("done"))}
-    return visit.page("family_consents.html", status, resident=resident, problem=problem, **words)
-
-
-async def change_consents(visit: Visit) -> Response:
-    """Give a purpose up, ask for one, or set the quiet hours."""
-    resident, path, action = _id(visit, "resident"), visit.request.url.path, visit.form.get("action", "")
-    change = {"withdraw": _withdraw, "ask": _ask, "quiet": _quiet}.get(action)
-    if change is None:
-        raise Refused(422, {})
-    try:
-        await change(visit, resident)
-    except Refused as refused:
-        if refused.status not in (409, 422):
-            raise
-        return await _consents(visit, refused.status, _told(refused))
-    left = await _still_open(visit, resident)
-    return visit.go(f"{path}?done={action}" if left else SITE.prefix)
-
-
-async def _still_open(visit: Visit, resident: str) -> bool:
-    """Whether anything of the resident is left to this account after it gave something up."""
-    try:
-        await visit.api.get(f"/residents/{resident}")
-    except Refused as refused:
-        if refused.status == 404:
-            return False
-        raise
-    return True
-
-
-async def _withdraw(visit: Visit, resident: str) -> None:
-    await visit.api.post(f"/residents/{resident}/consents/{_plain(visit.form.get('consent', ''))}/withdraw")
-
-
-async def _ask(visit: Visit, resident: str) -> None:
-    """An enquiry to the house: only the person, or a guardian, can consent, and the staff notes it."""
-    names = CONSENT_SCOPES.get(visit.form.get("scope", ""))
-    if names is None:
-        raise Refused(422, {})
-    await visit.api.post(
-        "/services/information/enquiries",
-        {
-            "title": f"申请查看：{names.zh}",
-            "question": f"家属申请查看{names.zh}（{names.en}）。请向老人本人或监护人征求单独同意，并登记。",
-            "topic": "other",
-            "resident_id": resident,
-        },
-    )
-
-
-async def _quiet(visit: Visit, resident: str) -> None:
-    body = {
-        "quiet_from": visit.form.get("quiet_from") or None,
-        "quiet_to": visit.form.get("quiet_to") or None,
-        "wants_updates": visit.form.get("wants_updates") == "yes",
-    }
-    contact = _plain(visit.form.get("contact", ""))
-    await visit.api.send("PUT", f"/residents/{resident}/contacts/{contact}/quiet-hours", json=body)
-
-
 async def notices(visit: Visit) -> Response:
     """What the account should know, newest first."""
     found = await visit.api.get("/notices", cursor=visit.query("cursor"), limit=20)
@@ -295,32 +204,13 @@ async def notices(visit: Visit) -> Response:
 
 async def read_notice(visit: Visit) -> Response:
     """One is read."""
-    await visit.api.post(f"/notices/{_plain(visit.form.get('notice', ''))}/read")
+    await visit.api.post(f"/notices/{plain_id(visit.form.get('notice', ''))}/read")
     return visit.go(f"{SITE.prefix}/notices")
 
 
 async def _resident(visit: Visit) -> dict[str, Any]:
-    found: dict[str, Any] = await visit.api.get(f"/residents/{_id(visit, 'resident')}")
+    found: dict[str, Any] = await visit.api.get(f"/residents/{visit.id('resident')}")
     return found
-
-
-def _id(visit: Visit, name: str) -> str:
-    return _plain(str(visit.request.path_params[name]))
-
-
-def _plain(text: str) -> str:
-    """An id as a part of a path; anything else is nothing that could be there."""
-    try:
-        return str(UUID(text))
-    except ValueError:
-        raise Refused(404, {}) from None
-
-
-def _told(refused: Refused) -> tuple[str, str]:
-    """What the API said, for people: its title, and its own words where they are about a field."""
-    problem = refused.problem
-    fields = "; ".join(one["message"] for one in problem.get("errors") or ())
-    return str(problem.get("title_zh", "未能保存")), fields or str(problem.get("detail") or problem.get("title", ""))
 
 
 _PERSON: Final = "/residents/{resident}"

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from api.deps import client_address
-from api.pages.client import Api, Refused
+from api.pages.client import Api, Refused, plain_id
 from api.pages.render import HEADERS, render
 from api.pages.session import RENEW_BEFORE_SECONDS, Forms, Renewals, Session, Site, set_cookie
 from api.state import app_state
@@ -82,6 +82,10 @@ class Visit:
 
     def query(self, name: str, default: str = "") -> str:
         return self.request.query_params.get(name, default)[:512]
+
+    def id(self, name: str) -> str:
+        """A parameter of the path that is an id. Raises Refused."""
+        return plain_id(str(self.request.path_params[name]))
 
     def page(self, template: str, status: int = 200, **words: Any) -> Response:
         """A page of this site; `problem` in the words says why a form was refused."""

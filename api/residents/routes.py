@@ -7,7 +7,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
 
-from api.access import resident_scopes
 from api.deps import API, STAFF, Audit, Caller, Tx, require
 from api.paging import LIMIT_DEFAULT, Cursor, Limit
 from api.residents import service
@@ -25,6 +24,7 @@ from api.residents.schemas import (
     ResidentPatch,
     Status,
 )
+from api.rights.deciding import open_ledger
 from api.schemas import ShortText
 from api.state import State
 from core.errors import Conflict, NotFound
@@ -139,12 +139,12 @@ def remove_contact(resident_id: UUID, contact_id: UUID, tx: Tx, audit: Audit) ->
 
 
 @router.get("/{resident_id}/consents", summary="知情同意 · Consents", dependencies=[require(*READERS)])
-def list_consents(resident_id: UUID, caller: Caller, tx: Tx, audit: Audit) -> ConsentList:
-    """Staff see all; a family account sees those given to it."""
-    resident_scopes(tx, caller, resident_id)
+def list_consents(resident_id: UUID, caller: Caller, tx: Tx, state: State, audit: Audit) -> ConsentList:
+    """Staff see all; a family account sees those given to it, and as guardian those it may give and withdraw."""
+    decides = open_ledger(tx, caller, resident_id, state.clock.now().date())
     rows = tx.all("consents.list", resident=resident_id)
     if caller.role is Role.FAMILY:
-        rows = [row for row in rows if row["user_id"] == caller.id]
+        rows = [row for row in rows if row["user_id"] == caller.id or row["scope"] in decides]
     audit.record("read_consents", "resident", resident_id)
     return ConsentList(items=[service.consent_view(row) for row in rows])
 

@@ -161,3 +161,21 @@ JOIN metrics m ON m.id = r.metric WHERE b.resident_id = %(resident)s
 -- name: audit
 SELECT to_jsonb(l) - 'institution_id' - 'user_id' - 'address' AS row FROM audit_log l
 WHERE l.object_type = 'resident' AND l.object_id = %(resident)s::text
+
+-- name: deciders
+-- Who may consent for a resident today, with all powers; relatives act after the death alone.
+SELECT g.id, g.kind, g.name, g.relation, g.user_id, g.powers
+FROM resident_guardians g JOIN residents r ON r.id = g.resident_id
+WHERE g.resident_id = %(resident)s AND g.ended_at IS NULL AND g.kind <> 'relative' AND r.status <> 'deceased'
+  AND g.valid_from <= %(today)s AND (g.valid_until IS NULL OR g.valid_until >= %(today)s)
+ORDER BY g.created_at, g.id LIMIT 100
+
+-- name: wards
+-- For whom an account may consent to something today.
+SELECT DISTINCT r.id AS resident_id, r.name
+FROM resident_guardians g JOIN residents r ON r.id = g.resident_id
+WHERE g.user_id = %(user)s AND g.ended_at IS NULL AND g.kind <> 'relative'
+  AND r.status NOT IN ('discharged', 'deceased')
+  AND g.valid_from <= %(today)s AND (g.valid_until IS NULL OR g.valid_until >= %(today)s)
+  AND EXISTS (SELECT FROM unnest(g.powers) power WHERE power LIKE 'consent\_%%')
+ORDER BY r.name, r.id LIMIT 50

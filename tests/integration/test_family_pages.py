@@ -234,6 +234,42 @@ def test_consents_are_given_up_at_once_and_asked_for(api: Api, daughter: Browser
     assert "目前没有老人授权您查看" in html
 
 
+def test_a_guardian_decides_for_whoever_cannot_and_everybody_is_told_who_decides(
+    api: Api, daughter: Browser, base: Database
+) -> None:
+    staff, resident, user = api.as_user("admin"), api.world.a.residents[0], api.world.a.users["family"]
+    url, path = f"/api/v1/residents/{resident}", f"{person(api)}/consents"
+    assert "由老人本人按用途分别决定" in check(daughter.get(path))
+    assert staff.put(f"{url}/legal", json={"capacity": "none", "ground": "鉴定书 7"}).status_code == 200
+    assert "尚无有权监护人" in check(daughter.get(path))
+    new = {"username": "son-a", "password": "a-long-password-of-his", "role": "family", "name": "王强"}
+    son = staff.post("/api/v1/users", json=new).json()["id"]
+    contact = {"name": "王强 <b>", "relation": "儿子", "user_id": son}
+    assert staff.post(f"{url}/contacts", json=contact).status_code == 201
+    base.rows("UPDATE consents SET withdrawn_at = now()")
+    assert daughter.get(path).status_code == 404, "nothing is open, and nothing to decide"
+    paper = {
+        "kind": "statutory", "name": "王丽", "relation": "女儿", "user_id": str(user.id), "ground": "判决 118",
+        "powers": ["consent_health", "consent_alerts"], "valid_from": "2020-01-01",
+    }  # fmt: skip
+    assert staff.post(f"{url}/guardians", json=paper).status_code == 201
+    assert f"{person(api)}/consents" in check(daughter.get())
+    html = check(daughter.get(path))
+    assert "监护人" in html
+    assert "判决 118" not in html
+    assert "王强 &lt;b&gt;" in html
+    assert html.count('value="give"') == 4, "two purposes for herself and for her brother"
+    assert "已同意" in check(daughter.send(path, action="give", user=str(son), scope="health"))
+    refused = daughter.send(path, action="give", user=str(son), scope="location")
+    assert refused.status_code == 404, "the paper does not name it"
+    (row,) = base.rows("SELECT id, user_id, granted_by, guardian_id FROM consents WHERE withdrawn_at IS NULL")
+    assert (str(row["user_id"]), row["granted_by"]) == (son, "王丽")
+    assert row["guardian_id"] is not None
+    html = check(daughter.send(path, action="withdraw", consent=str(row["id"])))
+    assert html.count('value="give"') == 4
+    assert base.rows("SELECT id FROM consents WHERE withdrawn_at IS NULL") == []
+
+
 def test_quiet_hours_are_kept_and_refused_in_words(api: Api, daughter: Browser, base: Database) -> None:
     path = f"{person(api)}/consents"
     (contact,) = base.rows("SELECT id FROM contacts WHERE user_id = %s", api.world.a.users["family"].id)

@@ -123,6 +123,35 @@ def test_whoever_cannot_decide_consents_through_a_guardian_alone(api: Api, lived
     assert (made.json()["guardian_id"], made.json()["granted_by"]) == (right["id"], "王丽")
 
 
+def test_who_decides_is_told_to_whom_it_concerns_and_the_ledger_as_far_as_the_power_goes(
+    api: Api, lived: str, database_url: str
+) -> None:
+    admin, family = api.as_user("admin"), api.as_user("family")
+    told = family.get(f"{lived}/deciding").json()
+    assert told["capacity"] == "full"
+    assert {(one["by"], one["mine"]) for one in told["items"]} == {("resident", False)}
+    assert told["recipients"] == []
+    admin.put(f"{lived}/legal", json={"capacity": "none", "ground": "鉴定书 7"})
+    guardian(api, lived, "statutory", "consent_health", valid_until="2021-01-01")
+    guardian(api, lived, "relative", "consent_activity")
+    assert {one["by"] for one in family.get(f"{lived}/deciding").json()["items"]} == {"nobody"}
+    guardian(api, lived, "agreed", "consent_health")
+    told = {one["scope"]: one for one in family.get(f"{lived}/deciding").json()["items"]}
+    assert {scope: one["by"] for scope, one in told.items()} == {
+        "alerts": "nobody", "health": "guardian", "location": "nobody", "activity": "nobody",
+    }  # fmt: skip
+    assert told["health"]["guardians"][0]["name"] == "王丽"
+    assert family.get("/api/v1/family/wards").json()["items"][0]["resident_id"] == lived.rsplit("/", 1)[1]
+    _run(database_url, "UPDATE consents SET withdrawn_at = now() RETURNING id")
+    ledger = family.get(f"{lived}/consents").json()["items"]
+    assert {one["scope"] for one in ledger} == {"alerts", "health", "activity"}, "those once given to her, too"
+    assert family.get(lived).status_code == 404
+    _run(database_url, "UPDATE resident_guardians SET ended_at = now() RETURNING id")
+    assert family.get(f"{lived}/deciding").status_code == 404
+    assert family.get(f"{lived}/consents").status_code == 404
+    assert family.get("/api/v1/family/wards").json()["items"] == []
+
+
 def test_family_gives_consents_only_as_guardian_and_withdraws_its_own(api: Api, lived: str) -> None:
     family, user = api.as_user("family"), str(api.world.a.users["family"].id)
     body = {"user_id": user, "scope": "location", "granted_by": "我"}
