@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from tests.integration.conftest import Api
-from tests.integration.rights_kit import SECRET, ask, grant, lived
+from tests.integration.rights_kit import SECRET, ask, grant, lived, run
 
 __all__ = ["lived"]
 
@@ -142,11 +142,11 @@ def test_who_decides_is_told_to_whom_it_concerns_and_the_ledger_as_far_as_the_po
     }  # fmt: skip
     assert told["health"]["guardians"][0]["name"] == "王丽"
     assert family.get("/api/v1/family/wards").json()["items"][0]["resident_id"] == lived.rsplit("/", 1)[1]
-    _run(database_url, "UPDATE consents SET withdrawn_at = now() RETURNING id")
+    run(database_url, "UPDATE consents SET withdrawn_at = now() RETURNING id")
     ledger = family.get(f"{lived}/consents").json()["items"]
     assert {one["scope"] for one in ledger} == {"alerts", "health", "activity"}, "those once given to her, too"
     assert family.get(lived).status_code == 404
-    _run(database_url, "UPDATE resident_guardians SET ended_at = now() RETURNING id")
+    run(database_url, "UPDATE resident_guardians SET ended_at = now() RETURNING id")
     assert family.get(f"{lived}/deciding").status_code == 404
     assert family.get(f"{lived}/consents").status_code == 404
     assert family.get("/api/v1/family/wards").json()["items"] == []
