@@ -29,6 +29,9 @@ SINGLE = {("institution", "stay"), ("institution", "bill")}
 """Kinds of which a resident has one at a time."""
 UNIQUE = ("serial", "alert_id")
 """Words of a detail that no two records share."""
+TIMES = {"测血压": ["08:00", "20:00"], "服药": ["07:30", "11:30", "17:30"], "翻身": ["10:00", "15:00"]}
+MEASURES = [{"what": what, "times": times, "weekdays": [], "every_days": 1} for what, times in TIMES.items()]
+"""Seven tasks a day from each care plan."""
 ALERTS_EACH = 10
 NOTICES_EACH = 500
 
@@ -108,6 +111,8 @@ def _records(
     states = [state.code for state in declared.machine.states]
     finals = [state in declared.machine.finals for state in states]
     detail = body_of(declared.detail)
+    if "measures" in detail:
+        detail["measures"] = MEASURES
     connection.execute(
         sql("bench_house.records"),
         given | {

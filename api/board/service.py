@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from api.board.schemas import BoardAlert, BoardCard, BoardMonitoring, BoardResid
 from api.family import monitoring
 from api.schemas import Names
 from core.metrics import BY_CODE, BY_ID
-from core.vocabulary import DEVICE_KINDS, STATE_NAMES, AlertState
+from core.vocabulary import DEVICE_KINDS, STATE_NAMES
 from core.vocabulary import Names as Pair
 from db.tenant import Transaction
 
@@ -75,6 +76,8 @@ def cards(tx: Transaction, rows: Sequence[Row], now: datetime, way: Trends) -> l
     away = {row["resident_id"]: row for row in tx.all("board.away", residents=ids, now=now)}
     alerts = _by_resident(tx.all("board.alerts", residents=ids))
     broken = monitoring.watchers(tx, now)
+    start = trend_start(now)
+    steps = [start + step * TREND_STEP for step in range(TREND_POINTS)]
     found = []
     for row in rows:
         one = row["id"]
@@ -89,7 +92,7 @@ def cards(tx: Transaction, rows: Sequence[Row], now: datetime, way: Trends) -> l
                     away_until=away[one]["until"] if one in away else None,
                 ),
                 vitals=[
-                    _vital(value, way.get((one, value["metric"]), {}), now)
+                    _vital(value, way.get((one, value["metric"]), {}), steps)
                     for value in latest[one]
                     if value["metric"] in VITALS
                 ],
@@ -107,21 +110,34 @@ def _by_resident(rows: list[Row]) -> defaultdict[UUID, list[Row]]:
     return found
 
 
-def _vital(row: Row, way: dict[datetime, float], now: datetime) -> BoardVital:
+def _vital(row: Row, way: dict[datetime, float], steps: Sequence[datetime]) -> BoardVital:
     metric = BY_ID[row["metric"]]
-    start = trend_start(now)
-    trend = [way.get(start + step * TREND_STEP) for step in range(TREND_POINTS)]
-    if row["time"] >= start + (TREND_POINTS - 1) * TREND_STEP:
+    trend = [way.get(step) for step in steps]
+    if row["time"] >= steps[-1]:
         # The present step is still being filled: its newest value says more than a mean that comes late.
         trend[-1] = row["value"]
     return BoardVital(
         metric=metric.code,
-        name=Names(zh=metric.zh, en=metric.en),
+        name=_metric_names(row["metric"]),
         unit=metric.unit,
         value=row["value"],
         t=row["time"],
         trend=trend,
     )
+
+
+@lru_cache(maxsize=1000)
+def _metric_names(number: int) -> Names:
+    metric = BY_ID[number]
+    return Names(zh=metric.zh, en=metric.en)
+
+
+@lru_cache(maxsize=1000)
+def _type_names(alert_type: str) -> Names:
+    return names(type_names(alert_type))
+
+
+_STATE_NAMES: Final = {state.value: names(pair) for state, pair in STATE_NAMES.items()}
 
 
 def _seen(rows: list[Row]) -> BoardSeen | None:
@@ -140,6 +156,6 @@ def _alert(row: Row) -> BoardAlert:
     return BoardAlert(
         **{name: row[name] for name in ("id", "type", "severity", "state", "opened_at", "occurrences")},
         test=row["test"] is True,
-        type_name=names(type_names(row["type"])),
-        state_name=names(STATE_NAMES[AlertState(row["state"])]),
+        type_name=_type_names(row["type"]),
+        state_name=_STATE_NAMES[row["state"]],
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -83,19 +84,24 @@ def watchers(tx: Transaction, now: datetime) -> list[Names]:
 
 
 def _device(row: dict[str, Any], now: datetime) -> MonitoredDevice:
-    kind = DEVICE_KINDS.get(row["kind"], Pair(row["kind"], row["kind"]))
     reason = _why_not(row, now)
     low = row["battery"] is not None and row["battery"] <= BATTERY_LOW_PERCENT
     note = Names(zh="电量低", en="battery low") if low and reason is None else reason
     return MonitoredDevice(
         kind=row["kind"],
-        kind_name=Names(zh=kind.zh, en=kind.en),
+        kind_name=_kind_names(row["kind"]),
         name=row["name"],
         working=reason is None,
         last_sample=row["last_sample"],
         battery=row["battery"],
         reason=note,
     )
+
+
+@lru_cache(maxsize=1000)
+def _kind_names(kind: str) -> Names:
+    pair = DEVICE_KINDS.get(kind, Pair(kind, kind))
+    return Names(zh=pair.zh, en=pair.en)
 
 
 def _why_not(row: dict[str, Any], now: datetime) -> Names | None:

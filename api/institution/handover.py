@@ -104,8 +104,8 @@ def shift_of(tx: Transaction, begins: datetime, ends: datetime, now: datetime) -
         notes=[NursingNote(**row) for row in notes],
         alerts=[ShiftAlert(**row) for row in tx.all("care.shift_alerts", **span)],
         tasks=[
-            task for day in days for task in day_tasks(tx, day, now)
-            if begins <= task.due_at < ends and task.state in ("missed", "refused", "not_possible")
+            task for day in days for task in day_tasks(tx, day, now, states=["missed", "refused", "not_possible"])
+            if begins <= task.due_at < ends
         ],
         records=[ShiftRecord(**row) for row in tx.all("care.shift_records", **span)],
         away=[ShiftAway(**row) for row in tx.all("care.shift_away", ends=ends)],

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
@@ -83,57 +82,25 @@ class Mark(Input):
     note: Annotated[str, Field(max_length=1000), Storable] = Field(default="", examples=["138/82"])
 
 
-class Due(NamedTuple):
-    """A task as the plan asks for it."""
-
-    due_at: datetime
-    plan: UUID
-    edition: int
-    measure: int
-    what: str
-
-
-def tasks_of(plan: dict[str, Any], day: date) -> Iterator[Due]:
-    """What a plan asks for on a day (in China); none before it came into force.
-
-    plan: id, and the record's detail with measures, edition and `active_on`.
-    """
-    detail = plan["detail"]
-    since = date.fromisoformat(detail["active_on"]) if detail.get("active_on") else day
-    if day < since:
-        return
-    for number, one in enumerate(detail["measures"]):
-        measure = Measure.model_validate(one)
-        on_weekday = not measure.weekdays or day.isoweekday() in measure.weekdays
-        if on_weekday and (day - since).days % measure.every_days == 0:
-            for at in sorted(set(measure.times)):
-                moment = datetime.combine(day, time.fromisoformat(at), tzinfo=CHINA).astimezone(UTC)
-                yield Due(moment, plan["id"], detail.get("edition", 1), number, measure.what)
-
-
-def day_tasks(tx: Transaction, day: date, now: datetime, resident: UUID | None = None) -> list[Task]:
-    """Every task of a day with what came of it, by time."""
-    begins = datetime.combine(day, time.min, tzinfo=CHINA)
-    marks = {
-        (row["plan_id"], row["edition"], row["measure"], row["due_at"]): row
-        for row in tx.all("care.marks", begins=begins, ends=begins + timedelta(days=1), resident=resident)
-    }
-    found = []
-    for plan in tx.all("care.plans", resident=resident, plan=None):
-        for due in tasks_of(plan, day):
-            mark = marks.get((due.plan, due.edition, due.measure, due.due_at))
-            late = now > due.due_at + timedelta(minutes=LATE_MINUTES)
-            found.append(
-                Task(
-                    plan_id=due.plan, edition=due.edition, measure=due.measure, due_at=due.due_at, what=due.what,
-                    resident_id=plan["resident_id"], resident_name=plan["resident_name"],
-                    resident_place=plan["resident_place"],
-                    state=mark["result"] if mark else "missed" if late else "due",
-                    note=mark["note"] if mark else "", marked_at=mark["marked_at"] if mark else None,
-                    marked_by=mark["marked_name"] if mark else None,
-                )
-            )  # fmt: skip
-    return sorted(found, key=lambda task: (task.due_at, task.plan_id, task.measure))
+def day_tasks(
+    tx: Transaction,
+    day: date,
+    now: datetime,
+    *,
+    resident: UUID | None = None,
+    plan: UUID | None = None,
+    states: list[str] | None = None,
+    after: tuple[datetime, UUID, int] | None = None,
+    limit: int | None = None,
+) -> list[Task]:
+    """Tasks of a day in China with what came of them, by time; all of them, or those after a key up to a limit."""
+    time_after, id_after, number_after = after or (None, None, None)
+    begins = datetime.combine(day, time.min, tzinfo=CHINA)  # China's clocks are never changed: its days have 24 hours
+    rows = tx.all(
+        "care.tasks", day=day, begins=begins, missed_before=now - timedelta(minutes=LATE_MINUTES), resident=resident,
+        plan=plan, states=states, after=time_after, after_id=id_after, after_number=number_after, limit=limit,
+    )  # fmt: skip
+    return [Task(**row) for row in rows]
 
 
 @router.get("/plan-templates", summary="照护计划模板 · Templates of plans", dependencies=[require(*STAFF)])
@@ -170,11 +137,12 @@ def list_tasks(
     cursor: Cursor = None,
 ) -> Page[Task]:
     """By time, from the plans that hold now."""
-    after, after_id, after_number = decode_cursor(cursor, cursor_time, cursor_id, cursor_number)
+    key = decode_cursor(cursor, cursor_time, cursor_id, cursor_number)
     now = state.clock.now()
-    found = [task for task in day_tasks(tx, day or local_day(now), now, resident) if status in (None, task.state)]
-    if after is not None:
-        found = [task for task in found if (task.due_at, task.plan_id, task.measure) > (after, after_id, after_number)]
+    found = day_tasks(
+        tx, day or local_day(now), now, resident=resident, states=[status] if status else None,
+        after=key if key[0] is not None else None, limit=limit + 1,
+    )  # fmt: skip
     shown, following = page(found, limit, lambda task: (task.due_at, task.plan_id, task.measure))
     audit.record("list", "care_task", "", residents=sorted({str(task.resident_id) for task in shown}))
     return Page[Task](items=shown, next=following)
@@ -184,24 +152,22 @@ def list_tasks(
 def mark_task(body: Mark, caller: Caller, tx: Tx, state: State, audit: Audit) -> Task:
     """Once; the same again changes nothing, something else answers 409."""
     now, day = state.clock.now(), local_day(body.due_at)
-    plan = tx.one("care.plans", resident=None, plan=body.plan_id)
-    due = next(
-        (one for one in tasks_of(plan, day) if (one.measure, one.due_at) == (body.measure, body.due_at)), None
-    )  # fmt: skip
+    asked = (body.measure, body.due_at)
+    due = next((one for one in day_tasks(tx, day, now, plan=body.plan_id) if (one.measure, one.due_at) == asked), None)
     if due is None:
+        tx.one("care.plan", plan=body.plan_id)
         raise BadInput("the plan asks for no such task at that time")
     if due.due_at > now + timedelta(hours=EARLY_HOURS):
         raise BadInput("the task is not due yet")
     tx.run(
-        "care.mark", tenant=caller.tenant, plan=due.plan, edition=due.edition, measure=due.measure, due_at=due.due_at,
-        resident=plan["resident_id"], what=due.what, result=body.result, note=body.note, now=now, by=caller.id,
-        name=caller.name,
+        "care.mark", tenant=caller.tenant, plan=due.plan_id, edition=due.edition, measure=due.measure,
+        due_at=due.due_at, resident=due.resident_id, what=due.what, result=body.result, note=body.note, now=now,
+        by=caller.id, name=caller.name,
     )  # fmt: skip
     marked = next(
-        task for task in day_tasks(tx, day, now, plan["resident_id"])
-        if (task.plan_id, task.measure, task.due_at) == (due.plan, due.measure, due.due_at)
+        one for one in day_tasks(tx, day, now, plan=body.plan_id) if (one.measure, one.due_at) == asked
     )  # fmt: skip
     if (marked.state, marked.note) != (body.result, body.note):
         raise Conflict(f"it was marked as {marked.state} by {marked.marked_by}")
-    audit.record("mark", "care_task", due.plan, resident=str(plan["resident_id"]), result=body.result)
+    audit.record("mark", "care_task", due.plan_id, resident=str(due.resident_id), result=body.result)
     return marked

@@ -12,20 +12,42 @@ VALUES (%(tenant)s, %(level)s, %(problems)s, %(goals)s, %(measures)s, %(now)s)
 ON CONFLICT (institution_id, care_level) DO UPDATE SET problems = excluded.problems, goals = excluded.goals,
     measures = excluded.measures, updated_at = excluded.updated_at
 
--- name: plans
--- Plans that hold: in force, or in force and under review.
-SELECT r.id, r.resident_id, p.name AS resident_name, place_text(p.building, p.floor, p.room, p.address) AS resident_place,
-       r.detail
-FROM service_records r JOIN residents p ON p.id = r.resident_id
-WHERE r.service = 'health' AND r.kind = 'plan' AND r.state IN ('active', 'review')
-  AND (%(resident)s::uuid IS NULL OR r.resident_id = %(resident)s)
-  AND (%(plan)s::uuid IS NULL OR r.id = %(plan)s)
-  AND p.status NOT IN ('discharged', 'deceased')
+-- name: tasks
+-- What the plans that hold (in force, or in force and under review) ask for on a day in China, with what came of it.
+-- A day counts from the one on which the plan came into force. Places are written for the rows shown alone.
+WITH due AS (
+    SELECT r.id AS plan_id, coalesce((r.detail ->> 'edition')::integer, 1) AS edition, (m.number - 1)::integer AS measure,
+           m.value ->> 'what' AS what, %(begins)s::timestamptz + t.at::interval AS due_at, r.resident_id
+    FROM service_records r
+    CROSS JOIN LATERAL jsonb_array_elements(r.detail -> 'measures') WITH ORDINALITY AS m (value, number)
+    CROSS JOIN LATERAL (SELECT DISTINCT jsonb_array_elements_text(m.value -> 'times')) AS t (at)
+    CROSS JOIN LATERAL (SELECT %(day)s::date - coalesce((r.detail ->> 'active_on')::date, %(day)s::date)) AS age (days)
+    WHERE r.service = 'health' AND r.kind = 'plan' AND r.state IN ('active', 'review')
+      AND (%(resident)s::uuid IS NULL OR r.resident_id = %(resident)s)
+      AND (%(plan)s::uuid IS NULL OR r.id = %(plan)s)
+      AND age.days >= 0 AND age.days %% coalesce((m.value ->> 'every_days')::integer, 1) = 0
+      AND (coalesce(jsonb_array_length(m.value -> 'weekdays'), 0) = 0
+           OR m.value -> 'weekdays' @> to_jsonb(extract(isodow FROM %(day)s::date)::integer))
+), told AS (
+    SELECT d.*, k.note, k.marked_at, k.marked_name,
+           coalesce(k.result, CASE WHEN d.due_at < %(missed_before)s THEN 'missed' ELSE 'due' END) AS state
+    FROM due d LEFT JOIN care_task_marks k USING (plan_id, edition, measure, due_at)
+), shown AS (
+    SELECT t.*, p.name, p.building, p.floor, p.room, p.address
+    FROM told t JOIN residents p ON p.id = t.resident_id
+    WHERE p.status NOT IN ('discharged', 'deceased')
+      AND (%(states)s::text[] IS NULL OR t.state = ANY (%(states)s))
+      AND (%(after)s::timestamptz IS NULL
+           OR (t.due_at, t.plan_id, t.measure) > (%(after)s, %(after_id)s::uuid, %(after_number)s::integer))
+    ORDER BY t.due_at, t.plan_id, t.measure LIMIT %(limit)s
+)
+SELECT plan_id, edition, measure, due_at, what, resident_id, name AS resident_name,
+       place_text(building, floor, room, address) AS resident_place, state, coalesce(note, '') AS note, marked_at,
+       marked_name AS marked_by
+FROM shown ORDER BY due_at, plan_id, measure
 
--- name: marks
-SELECT plan_id, edition, measure, due_at, result, note, marked_at, marked_name FROM care_task_marks
-WHERE due_at >= %(begins)s AND due_at < %(ends)s
-  AND (%(resident)s::uuid IS NULL OR resident_id = %(resident)s)
+-- name: plan
+SELECT id FROM service_records WHERE id = %(plan)s AND service = 'health' AND kind = 'plan'
 
 -- name: mark
 INSERT INTO care_task_marks (institution_id, plan_id, edition, measure, due_at, resident_id, what, result, note,
