@@ -27,6 +27,7 @@ from tests.fixtures.world import World, make_world
 PICTURES = Path(__file__).parents[2] / "out" / "browser"
 KEY = "a-key-of-the-browser-tests-0123456789"
 CLOCK = SystemClock()
+PHONE = {"width": 360, "height": 740}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -156,6 +157,27 @@ def staff(browser: Browser, house: House) -> Iterator[Callable[..., Page]]:
     for context in contexts:
         context.close()
     assert troubles == [], "errors in a page's scripts"
+
+
+@pytest.fixture
+def enter(browser: Browser, house: House) -> Iterator[Callable[..., Page]]:
+    """A function that signs an account of institution a in to a set of pages of the api."""
+    contexts: list[BrowserContext] = []
+
+    def sign_in(role: str, prefix: str, **context: Any) -> Page:
+        contexts.append(browser.new_context(**({"viewport": PHONE} | context)))
+        page = contexts[-1].new_page()
+        page.goto(f"{house.api_url}{prefix}")
+        user = house.world.a.users[role]
+        page.fill("#username", user.username)
+        page.fill("#password", user.password)
+        page.click("form.card button")
+        page.wait_for_url(f"{house.api_url}{prefix}")
+        return page
+
+    yield sign_in
+    for one in contexts:
+        one.close()
 
 
 def keep(page: Page, name: str) -> None:

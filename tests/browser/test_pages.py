@@ -3,38 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PICTURES, House, keep
+from tests.browser.conftest import PHONE, PICTURES, House, keep
 from tests.browser.manners import contrast_faults, keyboard_faults, label_faults
 
-PHONE = {"width": 360, "height": 740}
 Enter = Callable[..., Page]
-
-
-@pytest.fixture
-def enter(browser: Browser, house: House) -> Iterator[Enter]:
-    """A function that signs an account of institution a in to a set of pages of the api."""
-    contexts: list[BrowserContext] = []
-
-    def sign_in(role: str, prefix: str, **context: Any) -> Page:
-        contexts.append(browser.new_context(**({"viewport": PHONE} | context)))
-        page = contexts[-1].new_page()
-        page.goto(f"{house.api_url}{prefix}")
-        user = house.world.a.users[role]
-        page.fill("#username", user.username)
-        page.fill("#password", user.password)
-        page.click("form.card button")
-        page.wait_for_url(f"{house.api_url}{prefix}")
-        return page
-
-    yield sign_in
-    for one in contexts:
-        one.close()
 
 
 def is_narrow(page: Page) -> bool:
