@@ -29,6 +29,14 @@ FINDINGS: Final[tuple[tuple[int, int, str, str, str, str, str], ...]] = (
     (1, 5, "10:20", "血糖 3.6 mmol/L，出汗", "口服葡萄糖水 15 g，15 分钟后复测", "血糖 5.4 mmol/L", "close"),
     (3, 1, "20:15", "静息心率 118 次/分", "卧床休息，做心电图并发给医生", "心率 96 次/分", "remeasure"),
 )  # fmt: skip
+TIMES: Final[dict[str, dict[str, Any]]] = {
+    "每日 8:00、20:00": {"times": ["08:00", "20:00"]}, "每日 7:00": {"times": ["07:00"]},
+    "每日两次": {"times": ["08:30", "19:30"]}, "每日三次": {"times": ["07:30", "11:30", "17:30"]},
+    "每日一次": {"times": ["09:30"]}, "周一、周四": {"times": ["06:40"], "weekdays": [1, 4]},
+    "周二、周五": {"times": ["10:00"], "weekdays": [2, 5]},
+    "每 2 小时": {"times": [f"{hour:02d}:00" for hour in range(0, 24, 2)]},
+}  # fmt: skip
+"""What a frequency in words is on the clock; what has no time of its own is no task."""
 
 
 def stories(house: House) -> Iterator[Story]:
@@ -51,7 +59,7 @@ def stories(house: House) -> Iterator[Story]:
 def _plan(index: int, tale: Tale) -> None:
     one = PEOPLE[index]
     tale.on(21 - index % 3, f"{14 + index % 3}:20")
-    measures = [{"what": what, "how_often": often} for what, often in one.measures]
+    measures = [{"what": what, "how_often": often, **TIMES.get(often, {})} for what, often in one.measures]
     words = {"problems": one.problems, "goals": one.goals, "measures": measures}
     plan = tale.make("nurse.li", PLAN, index, title=f"{one.problems[:40]}", **words)
     tale.on(20 - index % 3, "16:30")

@@ -21,6 +21,7 @@ from cli import provision
 from cli.demo_month import (
     alarms,
     assessments,
+    books,
     companionship,
     goods,
     health,
@@ -107,7 +108,7 @@ def _stories(house: House, script: Script, passwords: Mapping[str, str]) -> Iter
         people.stories(house), suppliers.stories(), rota.stories(), assessments.stories(house), alarms.stories(house),
         health.stories(house), rehabilitation.stories(house), orders.stories(house), goods.stories(),
         companionship.stories(house), home_care.stories(house), safety.stories(),
-        premises.stories(house), region.stories(house, passwords),
+        premises.stories(house), books.stories(house), region.stories(house, passwords),
     )  # fmt: skip
     yield "notices read", _read
 

@@ -85,3 +85,6 @@ SELECT place_text(building, floor, room, address) AS place FROM residents WHERE 
 DROP TABLE IF EXISTS stage_readings, stage_latest;
 SET LOCAL enable_hashjoin = on;
 SET LOCAL enable_mergejoin = on
+
+-- name: item
+SELECT id FROM service_items WHERE code = %(code)s

@@ -64,6 +64,7 @@ class Demo:
             "stock_moves", "visit_targets", "hour_accounts", "hour_entries", "service_records", "service_events",
             "notices", "alerts", "alert_entries", "outbox", "events", "readings", "rollup_5m", "rollup_1h", "rollup_1d",
             "rota_shifts", "rooms", "beds", "bed_uses", "rota_handovers", "rescue_cards", "vital_limits", "audit_log",
+            "nursing_notes", "care_task_marks", "account_entries", "subsidy_rules", "subsidy_uses", "billed_orders",
         )  # fmt: skip
         return {one: self.rows(f"SELECT count(*) AS n FROM {one}")[0]["n"] for one in tables}
 
@@ -339,3 +340,90 @@ def test_nobody_else_sees_a_story_half_told(told: Demo) -> None:
         with pytest.raises(RuntimeError, match="enough"):
             house.tell("half", half)
     assert seen == [0]
+
+
+EMPTY: dict[str, str] = {
+    "/residents/{resident_id}/away": "she has not been away",
+    "/devices/discovered": "no gateway stands in the house",
+    "/rejections": "every device speaks as it should",
+    "/alerts/throttles": "nobody was called too often",
+    "/silences": "nothing is silenced",
+    "/suppressions": "nothing was held back",
+    "/audit/seals": "the jobs seal within the minute in which they run",
+    "/retention/reports": "the jobs report when they run",
+    "/services/rehabilitation/sessions": "not of her, nor of the canteen; staff has them",
+    "/services/rehabilitation/aids": "not of her; staff has them",
+    "/services/companionship/visits": "not of her, nor of the canteen; staff has them",
+    "/services/home-care/adaptations": "not of her, nor of the canteen; staff has them",
+    "/services/home-care/respites": "not of her, nor of the canteen; staff has them",
+    "/services/home-care/beds": "not of the canteen; staff has them",
+    "/services/safety/faults": "not of the canteen; staff has them",
+    "/services/medical/referrals": "not of the canteen; staff has them",
+    "/notices": "an inspector is told of nothing",
+}
+"""Lists that have nothing to show in the demo, with the reason."""
+
+
+def _given(parameter: dict[str, Any], now: datetime) -> str | None:
+    """A value for a parameter that a list insists on."""
+    if not parameter.get("required"):
+        return None
+    name, schema = parameter["name"], parameter["schema"]
+    begins = name.endswith("from") or name == "begins"
+    if schema.get("format") == "date-time":
+        return (now - timedelta(hours=20) if begins else now).isoformat()
+    if schema.get("format") == "date":
+        return (now.date() - timedelta(days=200) if begins else now.date()).isoformat()
+    return "heart_rate" if name == "metric" else str(parameter.get("example") or schema["examples"][0])
+
+
+@pytest.mark.filterwarnings("ignore:Using `httpx` with")
+def test_every_list_of_every_role_has_something_to_show(app: FastAPI, told: Demo) -> None:
+    """Every GET of the document that answers `items`, of the house and of the one to whom the story happens."""
+    from fastapi.testclient import TestClient
+
+    person = told.rows("SELECT resident_id FROM consents c JOIN users u ON u.id = c.user_id"
+                       " WHERE u.username = 'daughter' LIMIT 1")  # fmt: skip
+    people = {"admin": "admin", "caregiver": "nurse.li", "family": "daughter", "provider": "canteen",
+              "regulator": "inspector"}  # fmt: skip
+    empty: dict[str, set[str]] = {}
+    walked = 0
+    with TestClient(app) as client:
+        document = client.get("/openapi.json").json()
+        for role, username in people.items():
+            form = {"username": username, "password": told.passwords[username]}
+            token = client.post("/api/v1/auth/token", data=form).json()["access_token"]
+            for path, methods in document["paths"].items():
+                operation = methods.get("get", {})
+                if (
+                    role not in operation.get("x-roles", [])
+                    or path.endswith(("stream", "export", "quote"))
+                    or "/fhir/" in path
+                ):
+                    continue
+                if set(_names(path)) - {"resident_id"}:
+                    continue
+                parameters = {
+                    one["name"]: value
+                    for one in operation.get("parameters", [])
+                    if one["in"] == "query" and (value := _given(one, NOON)) is not None
+                }
+                url = path.replace("{resident_id}", str(person[0]["resident_id"]))
+                answer = client.get(url, params=parameters, headers={"Authorization": f"Bearer {token}"})
+                assert answer.status_code == 200, f"{role} {url}: {answer.text}"
+                if "json" not in answer.headers["content-type"] or "items" not in (found := answer.json()):
+                    continue
+                walked += 1
+                if not found["items"]:
+                    empty.setdefault(path.removeprefix("/api/v1"), set()).add(role)
+    assert walked > 150
+    unexpected = [f"{path}: {', '.join(sorted(roles))}" for path, roles in empty.items() if path not in EMPTY]
+    assert not unexpected, "\n".join(unexpected)
+    assert set(EMPTY) <= set(empty), "what has something to show by now needs no excuse"
+    for path, reason in EMPTY.items():
+        if "staff has them" in reason:
+            assert not {"admin", "caregiver"} & empty[path], path
+
+
+def _names(path: str) -> list[str]:
+    return [part[1:-1] for part in path.split("/") if part.startswith("{")]
