@@ -132,6 +132,13 @@ LINK_MISSES_MAX = 30
 LINK_WINDOW_SECONDS = 300.0
 
 
+def end_streams(app: FastAPI) -> None:
+    """End the open streams of an application, which the end of its process would wait for. From any thread."""
+    for name in ("alert_hub", "board_pictures"):
+        if (streams := getattr(app.state, name, None)) is not None:
+            streams.close()
+
+
 def create_app(settings: Settings, clock: Clock, pool: Pool | None = None) -> FastAPI:
     """The whole HTTP side.
 

@@ -9,6 +9,7 @@ number of the last event it had, and is given the rest from the database.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
 from collections.abc import AsyncIterator
@@ -38,6 +39,8 @@ HEARTBEAT_SECONDS: Final = 15.0
 Row = dict[str, Any]
 Shown = tuple[int, str]
 """The number of an entry and its text as it is sent."""
+_END: Final[Shown] = (-1, "")
+"""What wakes a stream to see that it is over; its number is behind everybody's."""
 
 
 @dataclass(slots=True, eq=False)
@@ -57,6 +60,12 @@ class Listener:
         except asyncio.QueueFull:
             self.dropped = True
 
+    def end(self) -> None:
+        """Let the stream end now. Runs on the loop."""
+        self.dropped = True
+        with contextlib.suppress(asyncio.QueueFull):
+            self.queue.put_nowait(_END)
+
 
 class Hub:
     """Listeners of one process; its threads run while there is at least one."""
@@ -68,6 +77,7 @@ class Hub:
         self._last: dict[UUID, int] = {}
         self._wake = threading.Event()
         self._stop: threading.Event | None = None
+        self._closed = False
 
     def join(self, listener: Listener) -> int:
         """Take a listener in; the number after which it will be given everything. Raises Unavailable."""
@@ -79,6 +89,7 @@ class Hub:
             if sum(map(len, self._listeners.values())) >= STREAM_LISTENERS_MAX:
                 raise Unavailable("too many open streams")
             self._listeners.setdefault(listener.institution_id, set()).add(listener)
+            listener.dropped = self._closed
             start = self._last.setdefault(listener.institution_id, head)
             if self._stop is None:
                 self._begin()
@@ -96,6 +107,14 @@ class Hub:
                 self._stop.set()
                 self._wake.set()
                 self._stop = None
+
+    def close(self) -> None:
+        """End every stream, since the process will; clients come back to another. From any thread."""
+        with self._lock:
+            self._closed = True
+            listeners = [one for mine in self._listeners.values() for one in mine]
+        for one in listeners:
+            one.loop.call_soon_threadsafe(one.end)
 
     def after(self, institution_id: UUID, seq: int) -> list[Row]:
         """One page of entries after a number."""

@@ -6,6 +6,7 @@ Nothing tells of every reading, so the board is looked at each few seconds: once
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -53,15 +54,29 @@ class Pictures:
         self._pool = pool
         self._clock = clock
         self._by_institution: dict[UUID, _Picture] = {}
+        self._ends: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
+        self._closed = False
 
-    def join(self, institution: UUID) -> None:
-        """Take a listener in. Raises Unavailable where there are too many."""
+    def join(self, institution: UUID) -> asyncio.Event:
+        """Take a listener in, on its loop; the event is set when it must end. Raises Unavailable for too many."""
         if sum(one.listeners for one in self._by_institution.values()) >= LISTENERS_MAX:
             raise Unavailable("too many open boards")
         self._by_institution.setdefault(institution, _Picture()).listeners += 1
+        end = asyncio.Event()
+        self._ends[end] = asyncio.get_running_loop()
+        if self._closed:
+            end.set()
+        return end
 
-    def leave(self, institution: UUID) -> None:
+    def close(self) -> None:
+        """End every stream, since the process will; clients come back to another. From any thread."""
+        self._closed = True
+        for end, loop in list(self._ends.items()):
+            loop.call_soon_threadsafe(end.set)
+
+    def leave(self, institution: UUID, end: asyncio.Event) -> None:
         """Let a listener go; the last one's picture is forgotten."""
+        del self._ends[end]
         picture = self._by_institution[institution]
         picture.listeners -= 1
         if not picture.listeners:
@@ -100,13 +115,13 @@ async def events(
     pictures: Pictures, institution: UUID, still_welcome: Callable[[], bool], *, pause_seconds: float = LOOK_SECONDS
 ) -> AsyncIterator[str]:
     """All residents first, then `complete`, then those that change and the ids of those that are gone."""
-    pictures.join(institution)
+    end = pictures.join(institution)
     try:
         known: dict[UUID, str] = {}
         quiet = 0
         yield "retry: 2000\n\n"
         begun = False
-        while True:
+        while not end.is_set():
             try:
                 seen = await pictures.look(institution)
             except Unavailable as error:
@@ -128,6 +143,7 @@ async def events(
                 yield ": ♥\n\n"
             if not await run_in_threadpool(still_welcome):
                 return
-            await asyncio.sleep(pause_seconds)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(end.wait(), pause_seconds)
     finally:
-        pictures.leave(institution)
+        pictures.leave(institution, end)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import sys
@@ -40,6 +41,8 @@ def main(settings: Settings | None = None) -> None:
         "listening", host=settings.console_host, port=settings.console_port, api=settings.console_api_url
     )
     server.run()
+    # All is done. The interpreter would search all that still lives, for seconds, before it ends: there is no need.
+    gc.freeze()
 
 
 if __name__ == "__main__":
