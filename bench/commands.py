@@ -17,7 +17,7 @@ from bench import detect as detect_bench
 from bench import hostile as hostile_bench
 from bench import ingest as ingest_bench
 from bench import storage as storage_bench
-from bench.rig import Rig, RoleUnderTest, free_port, fresh_database
+from bench.rig import Rig, RoleUnderTest, end_on_signals, free_port, fresh_database
 from cli.embedded.broker import MosquittoBroker
 from core import logging
 from core.clock import SystemClock
@@ -43,6 +43,7 @@ DataDir = Annotated[Path | None, typer.Option(help="Where to keep the parts' fil
 def _bench() -> None:
     """Measure on real parts."""
     logging.configure("bench", level="WARNING", json=False)
+    end_on_signals()
 
 
 @app.command()

@@ -118,7 +118,10 @@ def _openings(base: str, house: House, residents: int) -> list[float]:
     took = []
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--disable-background-networking", "--disable-dev-shm-usage"]
-        browser = playwright.chromium.launch(executable_path=path, headless=True, args=arguments)
+        # The signals are ours: a browser that heeds them as well would be gone before it can be closed.
+        browser = playwright.chromium.launch(
+            executable_path=path, headless=True, args=arguments, handle_sigint=False, handle_sigterm=False
+        )
         page = browser.new_page(viewport={"width": 1920, "height": 1080})
         page.add_init_script(_WATCH)
         page.goto(f"{base}/signin")

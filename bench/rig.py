@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 import psycopg
@@ -35,6 +35,18 @@ from devices.accounts.rights import BrokerUser
 
 INGEST_USER = "anhu-ingest"
 LOAD_USER = "anhu-load"
+
+
+def end_on_signals() -> None:
+    """SIGTERM and Ctrl-C end a bench as an error would: what it started is stopped on the way out, in peace."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        for one in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(one, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, end)
 
 
 class Rig:
@@ -160,8 +172,8 @@ def fresh_database(server_url: str | None, clock: Clock) -> Iterator[str]:
     if server_url is None:
         with tempfile.TemporaryDirectory(prefix="anhu-bench-") as directory:
             server = EmbeddedPostgres(Path(directory), clock)
-            server.start()
             try:
+                server.start()
                 yield server.url
             finally:
                 server.stop()
