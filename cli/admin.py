@@ -10,14 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from api.auth.passwords import hash_password
 from cli import provision
 from cli.runtime import Secrets, embedded_url
 from core.clock import Clock, SystemClock
+from core.errors import NotFound
 from core.settings import load_settings
 from db.pool import make_pool
 from db.tenant import Transaction, service_transaction
@@ -112,9 +115,9 @@ def reset_password(username: str, data_dir: DataDir = None) -> None:
     """Give an account a new random password, shown once; ends its sessions."""
     password = provision.random_password()
     with _admin(data_dir) as (tx, clock):
-        hashed = provision.hash_password(password)
+        hashed = hash_password(password)
         if not tx.run("admin.set_password", username=username.lower(), password_hash=hashed):
-            raise provision.NotFound(f"there is no account {username}")
+            raise NotFound(f"there is no account {username}")
         provision.note(tx, clock, None, "reset-password", "user", username)
     console.print(f"user {username.lower()}  password {password}", highlight=False)
 
@@ -124,7 +127,7 @@ def reset_otp(username: str, data_dir: DataDir = None) -> None:
     """Remove the second factor of an account that has lost phone and recovery codes."""
     with _admin(data_dir) as (tx, clock):
         if not tx.run("otp.drop_by_username", username=username.lower()):
-            raise provision.NotFound(f"there is no account {username} with a second factor")
+            raise NotFound(f"there is no account {username} with a second factor")
         provision.note(tx, clock, None, "reset-otp", "user", username)
     console.print(f"user {username.lower()}: no second factor any more")
 
@@ -134,7 +137,7 @@ def disable_user(username: str, data_dir: DataDir = None) -> None:
     """Lock an account; ends its sessions."""
     with _admin(data_dir) as (tx, clock):
         if not tx.run("admin.disable_user", username=username.lower(), now=clock.now()):
-            raise provision.NotFound(f"there is no active account {username}")
+            raise NotFound(f"there is no active account {username}")
         provision.note(tx, clock, None, "disable", "user", username)
     console.print(f"user {username.lower()} disabled")
 
@@ -171,7 +174,7 @@ def add_device(
                 clock,
                 institution_id=institution,
                 device_key=made.key,
-                resident_id=provision.UUID(resident) if resident else None,
+                resident_id=UUID(resident) if resident else None,
                 room=room or "",
             )
         provision.note(tx, clock, institution, "create", "device", device)
@@ -204,7 +207,7 @@ def bind_device(
             clock,
             institution_id=institution,
             device_key=_key_of(tx, site, device),
-            resident_id=provision.UUID(resident) if resident else None,
+            resident_id=UUID(resident) if resident else None,
             room=room,
         )
         provision.note(tx, clock, institution, "bind", "device", device)
@@ -238,7 +241,7 @@ def make_keys() -> None:
 def _key_of(tx: Transaction, site: str, device: str) -> int:
     row = tx.first("admin.device_key", site=site, id=device)
     if row is None:
-        raise provision.NotFound(f"there is no device {device} at {site}; see `anhu admin device list --site {site}`")
+        raise NotFound(f"there is no device {device} at {site}; see `anhu admin device list --site {site}`")
     return int(row["key"])
 
 

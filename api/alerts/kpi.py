@@ -83,8 +83,9 @@ def read(tx: Transaction, settings: Settings, start: datetime, end: datetime, no
         type=_slices(rows, days, lambda row: row["type"], None, alert_name),
     )
     urgent, everything = _both(rows, days)
-    fields = group_of(urgent).model_dump()
-    return Kpi(**fields, **{"from": start, "to": end, "all_severities": group_of(everything), "by": slices})
+    fields: dict[str, Any] = group_of(urgent).model_dump()
+    fields |= {"from": start, "to": end, "all_severities": group_of(everything), "by": slices}
+    return Kpi(**fields)
 
 
 def _month(row: Row) -> str:
@@ -119,7 +120,7 @@ def _slices(
         mine = [row for row in rows if key_of(row) == key]
         my_days = [row for row in days if key_of_days(row) == key] if key_of_days else days
         urgent, everything = _both(mine, my_days)
-        fields = group_of(urgent).model_dump()
+        fields: dict[str, Any] = group_of(urgent).model_dump()
         found.append(KpiSlice(key=key, name=name_of(key), **fields, all_severities=group_of(everything)))
     return found
 

@@ -181,7 +181,8 @@ def _settings(tx: Transaction, state: AppState, tenant: UUID) -> SecuritySetting
     row = tx.first("otp.settings", tenant=tenant) or {"otp_roles": [], "version": 0, "updated_at": None}
     always = sorted(role.value for role in state.settings.otp_required_role_set - {Role.DEVICE})
     without = tx.one("otp.without_factor", tenant=tenant, otp_roles=sorted({*row["otp_roles"], *always}))
-    return SecuritySettings(**row, always_demanded=always, accounts_without=without["accounts"])
+    told = row | {"always_demanded": always, "accounts_without": without["accounts"]}
+    return SecuritySettings(**told)
 
 
 def _check_present(tx: Transaction, state: AppState, caller: Account, password: SecretStr, request: Request) -> None:

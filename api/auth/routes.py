@@ -10,7 +10,7 @@ from fastapi.security import OAuth2PasswordRequestForm
 from api.auth import service
 from api.auth.passwords import hash_password, verify_password
 from api.auth.policy import check_password
-from api.auth.schemas import Institution, Me, PasswordChange, RefreshRequest, TokenPair
+from api.auth.schemas import Institution, Me, Owed, PasswordChange, RefreshRequest, TokenPair
 from api.auth.tokens import RefreshToken
 from api.deps import API, EVERYONE, PUBLIC, Audit, Caller, Tx, client_address, owes_factor, require
 from api.schemas import Names
@@ -80,6 +80,11 @@ def sign_out(body: RefreshRequest, state: State) -> None:
 def me(caller: Caller, state: State) -> Me:
     """The account behind the token."""
     institution = Institution(id=caller.institution_id, site=caller.site or "") if caller.institution_id else None
+    owes: list[Owed] = []
+    if caller.must_change_password:
+        owes.append("password")
+    if owes_factor(caller, state.settings):
+        owes.append("otp")
     return Me(
         id=caller.id,
         username=caller.username,
@@ -87,10 +92,7 @@ def me(caller: Caller, state: State) -> Me:
         role=caller.role,
         role_name=ROLE_NAMES[caller.role],
         institution=institution,
-        owes=[
-            *(["password"] if caller.must_change_password else []),
-            *(["otp"] if owes_factor(caller, state.settings) else []),
-        ],
+        owes=owes,
         has_otp=caller.has_otp,
     )
 

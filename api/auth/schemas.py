@@ -11,6 +11,9 @@ from api.auth.policy import PASSWORD_CHARS_MAX
 from api.schemas import Input, Names
 from core.vocabulary import Role
 
+Owed = Literal["password", "otp"]
+"""What an account must do before anything else."""
+
 NewPassword = Annotated[
     SecretStr,
     Field(
@@ -61,7 +64,7 @@ class Me(BaseModel):
     role: Role = Field(examples=["caregiver"])
     role_name: Names
     institution: Institution | None = Field(description="null for regulators and platform accounts of no institution")
-    owes: list[Literal["password", "otp"]] = Field(
+    owes: list[Owed] = Field(
         description="须先完成：修改密码、设置动态验证码 · what must be settled before anything else is open",
         examples=[[]],
     )

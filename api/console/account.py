@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import contextlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 from html import escape
 from typing import Any, Final
 
@@ -61,7 +62,7 @@ def _form(view: View, fields: Fields, submit: str, do: Callable[[Thing], Awaitab
     def draw() -> Callable[[], Thing]:
         for name, label, props in fields:
             with field(view.speech(label)):
-                box(props, "", lambda value, name=name: typed.__setitem__(name, value))
+                box(props, "", partial(typed.__setitem__, name))
         return lambda: dict(typed)
 
     entry(view, draw, view.speech(submit), do)

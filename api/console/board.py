@@ -175,7 +175,7 @@ def _place(resident: Thing, speech: Speech) -> str:
 def sort_key(resident: Thing) -> str:
     """By building, floor and room, numbers by their size."""
     parts = (resident["building"], resident["floor"], resident["room"])
-    return "\x1f".join(part.zfill(8) if part.isdigit() else part for part in parts) + "\x1f" + resident["id"]
+    return "\x1f".join(part.zfill(8) if part.isdigit() else part for part in parts) + f"\x1f{resident['id']}"
 
 
 def milliseconds(moment: str) -> int:

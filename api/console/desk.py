@@ -237,10 +237,10 @@ class Panel:
 
     def _step(self, entry: Thing) -> str:
         if entry["actor"] or not entry["note"]:
-            parts = (self._speech.entry(entry["kind"]), entry["actor"], entry["note"])
+            parts = [self._speech.entry(entry["kind"]), entry["actor"], entry["note"]]
         else:
             # The platform's own entries say everything in their note.
-            parts = (entry["note"],)
+            parts = [entry["note"]]
         words = " · ".join(part for part in parts if part)
         return f"<li><time>{self._clock(entry['at'])}</time><span>{escape(words)}</span></li>"
 

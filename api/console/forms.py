@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from html import escape
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -121,7 +122,7 @@ class Form:
             most = int(field.get("maxItems", 5))
             into[name] = ["" for _ in range(min(most, int(field.get("minItems", 1)) or 1))]
             for number in range(len(into[name])):
-                self._select(options, lambda value, n=number: into[name].__setitem__(n, value), must, "")
+                self._select(options, partial(into[name].__setitem__, number), must, "")
         elif options:
             known = str(field.get("default") or (options[0][0] if required and len(options) == 1 else ""))
             into[name] = known

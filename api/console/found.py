@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from html import escape
 from typing import Any, Final
 
@@ -113,7 +114,7 @@ class Claim:
         )
         for name, label, options in lists:
             with field(label):
-                select(options, put[name], lambda value, name=name: put.__setitem__(name, value))
+                select(options, put[name], partial(put.__setitem__, name))
             if name == "device":
                 with field(speech("found.id")):
                     box("type=text maxlength=64", put["id"], lambda value: put.__setitem__("id", value.strip()))

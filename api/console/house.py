@@ -32,7 +32,7 @@ Thing = dict[str, Any]
 class Listener:
     """One open page; each function is called on the event loop and must not wait."""
 
-    on_alerts: Callable[[list[Thing]], None] | None = None
+    on_alerts: Callable[[list[Thing]], object] | None = None
     """All unresolved alerts, most urgent first."""
     on_cards: Callable[[list[Thing]], None] | None = None
     """The residents that have changed."""

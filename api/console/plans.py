@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
+from functools import partial
 from html import escape
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -54,6 +55,10 @@ async def plans(
 
 def _key(plan: Thing) -> tuple[str, str]:
     return plan["alert_type"] or "", plan["building"]
+
+
+def _set_seconds(step: Thing, value: str) -> None:
+    step["after_seconds"] = int(value or 0)
 
 
 def _name(key: tuple[str, str], speech: Speech) -> str:
@@ -135,13 +140,13 @@ class Editor:
                         box(
                             "type=number min=0 max=3600 step=1 inputmode=numeric required",
                             str(step["after_seconds"]),
-                            lambda value, step=step: step.__setitem__("after_seconds", int(value or 0)),
+                            partial(_set_seconds, step),
                         )
                     with field(speech("plans.whom")):
                         options = self._whom
                         if step["whom"] not in dict(options):
                             options = [*options, (step["whom"], step["whom"])]
-                        select(options, step["whom"], lambda value, step=step: step.__setitem__("whom", value))
+                        select(options, step["whom"], partial(step.__setitem__, "whom"))
                     act(self._view, f"⟳ {speech('plans.again')}", self._problem, self._repeat(step))
                     act(self._view, f"✕ {speech('plans.drop')}", self._problem, self._drop(step))
 
@@ -248,7 +253,7 @@ class Preview:
         with ui.element("div").classes("pairs"):
             for name, label, options in fields:
                 with field(label):
-                    select(options, asked[name], lambda value, name=name: asked.__setitem__(name, value))
+                    select(options, asked[name], partial(asked.__setitem__, name))
             with field(speech("plans.at")):
                 box("type=datetime-local", "", lambda value: asked.__setitem__("at", value))
         return dict

@@ -83,7 +83,7 @@ def _load() -> None:
         found = json.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
         add({prefix + key: (zh, en) for key, (zh, en) in found.items()})
     for prefix, table in (("severity.", SEVERITY_NAMES), ("state.", STATE_NAMES), ("outcome.", OUTCOME_NAMES)):
-        add({prefix + word.value: (names.zh, names.en) for word, names in table.items()})  # type: ignore[attr-defined]  # StrEnums
+        add({prefix + word.value: (names.zh, names.en) for word, names in table.items()})
 
 
 _load()

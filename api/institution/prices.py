@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
@@ -225,5 +225,5 @@ def get_quote(
     return Quote(day=what.day, price=found.price, subsidy=found.subsidy, own_share=found.own)
 
 
-def _item(tx: Tx, item: UUID) -> dict[str, object]:
+def _item(tx: Tx, item: UUID) -> dict[str, Any]:
     return tx.one("prices.items", id=item, service=None, after=None, after_id=None, limit=1)

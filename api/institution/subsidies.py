@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
@@ -230,7 +230,7 @@ def remove_group(resident_id: UUID, group: Group, tx: Tx, audit: Audit) -> None:
     audit.record("remove_group", "resident", resident_id, group=group)
 
 
-def _rule(tx: Tx, rule: UUID) -> dict[str, object]:
+def _rule(tx: Tx, rule: UUID) -> dict[str, Any]:
     return tx.one("prices.rules", id=rule, after=None, after_id=None, limit=1)
 
 

@@ -141,7 +141,7 @@ def list_tasks(
     now = state.clock.now()
     found = day_tasks(
         tx, day or local_day(now), now, resident=resident, states=[status] if status else None,
-        after=key if key[0] is not None else None, limit=limit + 1,
+        after=(key[0], key[1], key[2]) if key[0] is not None else None, limit=limit + 1,
     )  # fmt: skip
     shown, following = page(found, limit, lambda task: (task.due_at, task.plan_id, task.measure))
     audit.record("list", "care_task", "", residents=sorted({str(task.resident_id) for task in shown}))

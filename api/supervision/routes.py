@@ -34,6 +34,7 @@ from api.supervision.schemas import (
     Trend,
     TrendValue,
 )
+from core.days import local_day
 from core.errors import BadInput, NotFound
 from core.vocabulary import Role
 from db.tenant import Transaction, tenant_transaction
@@ -99,8 +100,8 @@ def export_indicators(
     """The same rows as a table for a spreadsheet; as a workbook with roll-up, facilities and twelve months beside."""
     moment = at or state.clock.now()
     table = export.cells(_indicators(tx, moment, place))
-    audit.record("export", "indicators", facts.local_day(moment), format=format_)
-    name = f"anhu-indicators-{facts.local_day(moment):%Y%m%d}.{format_}"
+    audit.record("export", "indicators", local_day(moment), format=format_)
+    name = f"anhu-indicators-{local_day(moment):%Y%m%d}.{format_}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     if format_ == "csv":
         return Response(export.as_csv(table), media_type="text/csv; charset=utf-8", headers=headers)
@@ -115,7 +116,7 @@ def export_indicators(
 
 
 def _month_cells(tx: Transaction, moment: datetime, place: facts.Place) -> list[list[Any]]:
-    end = facts.local_day(moment).replace(day=1)
+    end = local_day(moment).replace(day=1)
     table: list[list[Any]] = [list(export.MONTH_COLUMNS)]
     for row in INDICATORS:
         months = _trend(tx, row, end.replace(year=end.year - 1), end, place)

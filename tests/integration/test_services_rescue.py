@@ -84,3 +84,13 @@ def test_what_people_found_is_not_overtaken(
     staff.post(f"{one}/arrive", json={})
     hospital = {"hospital": "高新区人民医院", "accompanied_by": "李护士"}
     assert staff.post(f"{one}/send-to-hospital", json=hospital).json()["detail"]["hospital"] == "高新区人民医院"
+
+
+def test_an_incident_may_be_opened_by_hand_for_an_alert_of_that_resident(api: Api, database_url: str) -> None:
+    staff, alert = api.as_user("caregiver"), emergency(api, database_url, "medium")
+    body = {"resident_id": str(api.world.a.residents[0]), "alert_id": str(alert)}
+    made = staff.post(INCIDENTS, json=body)
+    assert made.status_code == 201, made.text
+    detail = made.json()["detail"]
+    assert (detail["alert_id"], detail["alert_type"], detail["severity"]) == (str(alert), "fall", "medium")
+    assert staff.post(INCIDENTS, json=body | {"resident_id": str(api.world.a.residents[1])}).status_code == 422

@@ -96,11 +96,11 @@ def open_by_hand(step: Step) -> None:
     row = step.tx.first("rescue.alert", alert=step.body.alert_id, resident=step.record["resident_id"])
     if row is None:
         raise BadInput("there is no such alert of this resident")
-    step.detail |= {
-        "alert_type": row["type"],
-        "severity": row["severity"],
-        "occurred_at": row["occurred_at"].isoformat(),
-    }
+    step.detail.update(
+        alert_type=row["type"],
+        severity=row["severity"],
+        occurred_at=row["occurred_at"].isoformat(),
+    )
 
 
 def ended(step: Step) -> None:
