@@ -43,6 +43,7 @@ SCREEN_MODULES: Final = (
     "api.console.resident",
     "api.console.rota",
     "api.console.plans",
+    "api.console.institution",
     "api.console.kpi",
     "api.console.account",
 )

@@ -40,6 +40,23 @@ class Schemas:
         content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
         return self.follow(content.get("schema", {}))
 
+    def paths(self) -> list[str]:
+        """Every path of the API."""
+        return list(self._document["paths"])
+
+    def roles_of(self, method: str, path: str) -> list[str]:
+        """Who may call an operation; nobody where there is none."""
+        return list(self._document["paths"].get(path, {}).get(method.lower(), {}).get("x-roles", ()))
+
+    def names_of(self, method: str, path: str) -> dict[str, str]:
+        """What an operation is called, without the kind of record before it."""
+        zh, _, en = str(self._document["paths"][path][method.lower()]["summary"]).partition(" · ")
+        return {"zh": zh.rpartition("：")[2], "en": en.rpartition(": ")[2] or zh}
+
+    def name_of(self, method: str, path: str, speech: Speech) -> str:
+        """The same for people."""
+        return speech.name(self.names_of(method, path))
+
     def names(self, schema: Thing) -> set[str]:
         """The names of all fields, also of fields within fields."""
         found = set()

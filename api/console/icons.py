@@ -34,6 +34,7 @@ ICONS: Final = {
         _path("M2 20c1-4.5 4-5.5 7-5.5s6 1 7 5.5M15 4.8a3.5 3.5 0 0 1 0 6.4M18 15c2 .6 3.4 2 4 5"),
     ),
     "list": _icon(_path("M9 6h11M9 12h11M9 18h11M4 6h.01M4 12h.01M4 18h.01")),
+    "house": _icon(_path("M3 11l9-7 9 7v9h-6v-6h-6v6H3z")),
     "calendar": _icon(_box(4, 5, 16, 16, 2), _path("M4 10h16M9 3v4M15 3v4")),
     "moon": _icon(_path("M20 14A8 8 0 1 1 10 4a6.5 6.5 0 0 0 10 10z")),
 }

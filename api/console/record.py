@@ -38,7 +38,7 @@ async def new_record(view: View, code: str, path: str) -> None:
         made = await view.send("POST", f"/services/{code}/{path}", values, idempotency_key=key)
         ui.navigate.to(f"/services/{code}/{path}/{made['id']}")
 
-    _form(view, schemas, schema, choices, view.speech("form.make"), make)
+    entry_form(view, schemas, schema, choices, view.speech("form.make"), make)
 
 
 @screen("/services/{code}/{path}/{record_id}", "menu.services")
@@ -49,7 +49,7 @@ async def one_record(view: View, code: str, path: str, record_id: str) -> None:
     record = await view.get(base)
     history = await view.get(f"{base}/history", limit=HISTORY_SHOWN)
     schemas = Schemas(await view.console.gateway.document())
-    bodies = {action: schemas.body_of("POST", f"/api/v1/services/{code}/{path}/{{record_id}}/{action}")
+    bodies = {action: schemas.body_of("POST", f"/api/v1/services/{code}/{path}/{{record_id}}/{way_of(action)}")
               for action in record["actions"]}  # fmt: skip
     shown = {name for name in ("provider_id", "worker_id") if record[name]} | record["detail"].keys()
     names = await choices_for(view, shown.union(*map(schemas.names, bodies.values())))
@@ -62,15 +62,15 @@ async def one_record(view: View, code: str, path: str, record_id: str) -> None:
     )
     with ui.element("div").classes("two"):
         with ui.element("section"):
-            html(f"<dl class='facts'>{_facts(record, names, view)}</dl>", "div").classes("detail still")
-            html(_history(history["items"], cycle, view), "div")
+            html(f"<dl class='facts'>{facts_of(record, names, view)}</dl>", "div").classes("detail still")
+            html(history_of(history["items"], cycle, view), "div")
         with ui.element("section").props(f'aria-label="{escape(speech("record.actions"))}"'):
             html(f"<h2>{escape(speech('record.actions'))}</h2>")
             if not record["actions"]:
                 html(f"<p>{escape(speech('record.nothing_to_do'))}</p>")
             for action in record["actions"]:
                 move = next(one for one in cycle["moves"] if one["action"] == action)
-                await _action(view, schemas, bodies[action], names, base, record, move)
+                await action_form(view, schemas, bodies[action], names, base, record, move)
 
 
 async def _cycle(view: View, code: str, path: str) -> tuple[Thing, Thing]:
@@ -90,7 +90,8 @@ def _trail(view: View, service: Thing, cycle: Thing) -> str:
     )
 
 
-def _facts(record: Thing, names: dict[str, list[tuple[str, str]]], view: View) -> str:
+def facts_of(record: Thing, names: dict[str, list[tuple[str, str]]], view: View) -> str:
+    """What is known of a record, as rows of a list of terms."""
     speech = view.speech
     who = " · ".join(str(part) for part in (record["resident_name"], record["resident_place"]) if part)
     rows = [(speech.word("resident_id"), who)] if who else []
@@ -100,6 +101,11 @@ def _facts(record: Thing, names: dict[str, list[tuple[str, str]]], view: View) -
         named = [words.get(str(one), one) for one in value] if isinstance(value, list) else words.get(str(value), value)
         rows.append((speech.word(name), told(named, view)))
     return "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in rows if text)
+
+
+def way_of(action: str) -> str:
+    """The last part of an action's path: a record says `tell_authority`, the path is `tell-authority`."""
+    return action.replace("_", "-")
 
 
 def told(value: Any, view: View) -> str:
@@ -119,7 +125,8 @@ def told(value: Any, view: View) -> str:
     return view.speech.value(value) if isinstance(value, str) else str(value)
 
 
-def _history(items: list[Thing], cycle: Thing, view: View) -> str:
+def history_of(items: list[Thing], cycle: Thing, view: View) -> str:
+    """What happened to a record, newest first."""
     moves = {move["action"]: move["name"] for move in cycle["moves"]}
     zone, speech = zone_of(view), view.speech
     steps = "".join(
@@ -137,15 +144,15 @@ def _said(detail: Thing) -> str:
     return f"<br><small>{escape(' · '.join(words))}</small>" if words else ""
 
 
-async def _action(
+async def action_form(
     view: View, schemas: Schemas, schema: Thing, choices: dict[str, list[tuple[str, str]]], base: str, record: Thing,
-    move: Thing,
+    move: Thing, *, back: str = "",
 ) -> None:  # fmt: skip
-    """An action as a button that opens its form."""
+    """An action as a button that opens its form; done, the page is shown anew (`back` where it is not `base`)."""
 
     async def do(values: Thing) -> None:
-        await view.send("POST", f"{base}/{move['action']}", values, if_match=f'"{record["version"]}"')
-        ui.navigate.to(base)
+        await view.send("POST", f"{base}/{way_of(move['action'])}", values, if_match=f'"{record["version"]}"')
+        ui.navigate.to(back or base)
 
     sheet = None
     if "answers" in schema.get("properties", {}):
@@ -155,10 +162,10 @@ async def _action(
     name = view.speech.name(move["name"])
     with ui.element("details").classes("action"):
         html(escape(name), "summary")
-        _form(view, schemas, schema, choices, name, do, sheet=sheet)
+        entry_form(view, schemas, schema, choices, name, do, sheet=sheet)
 
 
-def _form(
+def entry_form(
     view: View, schemas: Schemas, schema: Thing, choices: dict[str, list[tuple[str, str]]], submit: str,
     do: Callable[[Thing], Awaitable[None]], *, sheet: Thing | None = None,
 ) -> None:  # fmt: skip

@@ -16,7 +16,8 @@ Enter = Callable[..., Page]
 CONSOLE = (
     "/", "/desk", "/devices", "/devices/labels", "/devices/discovered", "/devices/rejected", "/services",
     "/services/daily-living", "/services/daily-living/orders/new", "/calendar", "/rota", "/rota/plans", "/kpi",
-    "/account", "/residents/{resident}", "/residents/{resident}?span=month",
+    "/account", "/institution", "/institution?tab=stays", "/institution?tab=staff", "/institution?tab=bills",
+    "/residents/{resident}", "/residents/{resident}?span=month",
 )  # fmt: skip
 _PERSON = "/residents/{resident}"
 FAMILY = ("", "/alerts", "/notices", *(f"{_PERSON}/{name}" for name in ("vitals", "services", "away", "consents")))

@@ -10,6 +10,7 @@ import pytest
 
 from api.app import create_app
 from api.console.forms import MONEY, Schemas, pruned
+from api.console.record import way_of
 from api.services.registry import KINDS
 from core.clock import ManualClock
 from core.settings import Settings
@@ -29,11 +30,11 @@ def schemas() -> Schemas:
 
 def bodies(schemas: Schemas) -> dict[str, dict[str, Any]]:
     found = {}
-    for (service, _), kind in KINDS.items():
-        base = f"/api/v1/services/{service}/{kind.path}"
+    for kind in KINDS.values():
+        base = f"/api/v1{kind.prefix}/{kind.path}"
         found[base] = schemas.body_of("POST", base)
         for move in kind.machine.moves:
-            path = f"{base}/{{record_id}}/{move.action}"
+            path = f"{base}/{{record_id}}/{way_of(move.action)}"
             found[path] = schemas.body_of("POST", path)
     return found
 
@@ -75,3 +76,11 @@ def test_money_goes_as_exact_text_and_null_means_left_out(schemas: Schemas) -> N
 def test_what_was_left_empty_is_left_out_and_nothing_else() -> None:
     given = {"a": "", "b": 0, "c": False, "d": [{"e": "", "f": None}, {"g": 1}], "h": {"i": ""}, "j": None}
     assert pruned(given) == {"b": 0, "c": False, "d": [{"g": 1}]}
+
+
+def test_every_action_of_every_record_has_its_path(schemas: Schemas) -> None:
+    paths = set(schemas.paths())
+    for kind in KINDS.values():
+        for move in kind.machine.moves:
+            way = f"/api/v1{kind.prefix}/{kind.path}/{{record_id}}/{way_of(move.action)}"
+            assert way in paths, way
