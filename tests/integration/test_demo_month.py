@@ -345,6 +345,7 @@ def test_nobody_else_sees_a_story_half_told(told: Demo) -> None:
 EMPTY: dict[str, str] = {
     "/residents/{resident_id}/away": "she has not been away",
     "/devices/discovered": "no gateway stands in the house",
+    "/family/wards": "her mother decides for herself",
     "/rejections": "every device speaks as it should",
     "/alerts/throttles": "nobody was called too often",
     "/silences": "nothing is silenced",
