@@ -29,7 +29,7 @@ AFTER: Final = round(FALL_AFTER.value * HZ)
 WIDTH: Final = BEFORE + 1 + AFTER
 APART: Final = round(FALL_PEAK_APART.value * HZ)
 _EDGE: Final = 8
-_CEILING_G: Final = 8.0
+CEILING_G: Final = 8.0
 # An axis within this share of the largest value seen counts as driven to the end of its range.
 _FULL: Final = 0.97
 
@@ -168,13 +168,13 @@ def kernel_weights(kernel: NDArray[Any], mask: NDArray[Any]) -> NDArray[np.float
 
 
 def _magnitude(w: Floats) -> Floats:
-    return np.asarray(np.minimum(np.linalg.norm(w, axis=2), _CEILING_G))
+    return np.asarray(np.minimum(np.linalg.norm(w, axis=2), CEILING_G))
 
 
 def _jerk(w: Floats) -> Floats:
     """Length of the change between samples, g per sample; the first is 0."""
     jerk = np.zeros(w.shape[:2])
-    jerk[:, 1:] = np.minimum(np.linalg.norm(np.diff(w, axis=1), axis=2), _CEILING_G)
+    jerk[:, 1:] = np.minimum(np.linalg.norm(np.diff(w, axis=1), axis=2), CEILING_G)
     return jerk
 
 
@@ -183,7 +183,7 @@ def _unit(v: Floats) -> Floats:
 
 
 def _squeezed(x: Floats) -> Floats:
-    x = np.clip(x, -_CEILING_G, _CEILING_G)
+    x = np.clip(x, -CEILING_G, CEILING_G)
     return np.asarray(np.sign(x) * np.log1p(np.abs(x)))
 
 
@@ -250,7 +250,7 @@ def _stillness(jerk: Floats) -> dict[str, Floats]:
 
 def _range(w: Floats) -> dict[str, Floats]:
     """How far the most driven axis went near the impact and at all, and how long it and its equals stayed there."""
-    axes = np.minimum(np.abs(w), _CEILING_G)
+    axes = np.minimum(np.abs(w), CEILING_G)
     near, largest = axes[:, BEFORE - 10 : BEFORE + 16], axes.max(2)
     top, top_near = largest.max(1), near.max((1, 2))
     return {

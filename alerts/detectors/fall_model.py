@@ -1,12 +1,14 @@
 """The trained fall model: windows around impacts and the sensor's position enter, scores 0-1 leave.
 
-Per position (wrist, waist) a few small networks with one hidden layer look at the features of `fall_features`; their
-mean log-odds less the operating point give the score, so that 0.5 is the operating point. An unknown position gets the
-mean of both. `bench/falls/train.py` makes the weights; NumPy alone runs them.
+Per position (wrist, waist) a few small networks with one hidden layer look at the features of `fall_features`; at the
+wrist two convolutional ones (`fall_convolution`) look at the signals and count for half. The mean log-odds less the
+operating point give the score, so that 0.5 is the operating point. An unknown position gets the mean of both.
+`bench/falls/train.py` makes the weights; NumPy alone runs them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Container
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from alerts.detectors import fall_convolution
 from alerts.detectors import fall_features as ff
 from alerts.detectors.base import Floats
 from core.errors import BadInput
@@ -47,7 +50,7 @@ class FallModel:
         filled = ff.fill(windows)
         named, signals = ff.statistics(filled), ff.channels(filled)
         used = [position] if position in POSITIONS else list(POSITIONS)
-        logits = [logit(self.parts[name], named, signals) for name in used]
+        logits = [logit(self.parts[name], named, signals, filled) for name in used]
         mean = np.clip(np.mean(logits, axis=0), -_LOGIT_MAX, _LOGIT_MAX)
         return 1 / (1 + np.exp(-mean)), ff.shown(named)
 
@@ -61,9 +64,12 @@ def inputs(part: Arrays, named: dict[str, Floats], signals: NDArray[np.float32])
     return np.clip((both - part["mean"]) / part["scale"], -_CLIP, _CLIP)
 
 
-def logit(part: Arrays, named: dict[str, Floats], signals: NDArray[np.float32]) -> Floats:
+def logit(part: Arrays, named: dict[str, Floats], signals: NDArray[np.float32], filled: Floats) -> Floats:
     """Log-odds (k,) less the operating point, by one position's weights."""
-    return np.asarray(network(part, inputs(part, named, signals)) - part["operating_point"], np.float64)
+    odds = network(part, inputs(part, named, signals))
+    if _has_convolutions(part):
+        odds = (odds + fall_convolution.log_odds(part, fall_convolution.inputs(filled, signals))) / 2
+    return np.asarray(odds - part["operating_point"], np.float64)
 
 
 def network(part: Arrays, x: NDArray[np.float32]) -> Floats:
@@ -73,9 +79,15 @@ def network(part: Arrays, x: NDArray[np.float32]) -> Floats:
 
 
 def _part(arrays: Arrays, position: str) -> Arrays:
-    part = {name: np.asarray(arrays[f"{position}_{name}"]) for name in _NAMES}
+    mine = {name.removeprefix(f"{position}_") for name in arrays if name.startswith(f"{position}_")}
+    names = (*_NAMES, *(fall_convolution.NAMES if _has_convolutions(mine) else ()))
+    part = {name: np.asarray(arrays[f"{position}_{name}"]) for name in names}
     part["w1"] = part["w1"].astype(np.float32) * part["w1_step"][:, None]
     return part
+
+
+def _has_convolutions(names: Container[str]) -> bool:
+    return "conv_mean" in names
 
 
 @cache

@@ -15,17 +15,20 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from alerts.detectors import fall_convolution, fall_model
 from alerts.detectors import fall_features as ff
-from alerts.detectors import fall_model
-from bench.falls import measure, network
+from bench.falls import convolution, measure, network
 from bench.falls.data import VARIANTS, Impacts, Trial, impacts, read
 
 SEED = 7
-VERSION = "3"
+VERSION = "4"
 NETS = 3
+# Convolutional networks beside them; at the waist the others reach what is aimed at.
+CONVOLUTIONS = {"wrist": 2, "waist": 0}
 _FIRST_STEPS = 300
 _DILATIONS = (1, 2, 4, 7, 12)
 _QUANTILES = 33
@@ -82,6 +85,21 @@ def prepare(found: Impacts, seed: int) -> tuple[dict[str, np.ndarray], np.ndarra
     return part, np.clip((x - part["mean"]) / part["scale"], -4, 4)
 
 
+def prepare_convolution(found: Impacts, position: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Mean and spread of what convolutional networks see, and what they see (k, WIDTH, CHANNELS), scaled by them.
+
+    Where a position has none: no arrays, and nothing to see (k, 0).
+    """
+    if not CONVOLUTIONS[position]:
+        return {}, np.empty((len(found.windows), 0), np.float32)
+    filled = (ff.fill(found.windows[i : i + 2000]) for i in range(0, len(found.windows), 2000))
+    seen = np.concatenate([fall_convolution.inputs(block, ff.channels(block)) for block in filled])
+    mean, spread = convolution.scale(seen)
+    seen -= mean
+    seen /= spread
+    return {"conv_mean": mean, "conv_scale": spread}, seen
+
+
 def weights(trials: list[Trial], found: Impacts, use: np.ndarray) -> np.ndarray:
     """Weight of each impact in use: sets and labels as in _CELL_WEIGHTS, older people's activities four times."""
     sets = np.array([trial.set for trial in trials])[found.trial]
@@ -95,8 +113,10 @@ def weights(trials: list[Trial], found: Impacts, use: np.ndarray) -> np.ndarray:
     return weight
 
 
-def fit(x: np.ndarray, trials: list[Trial], found: Impacts, train: np.ndarray, seed: int) -> list[list[np.ndarray]]:
-    """Networks trained on the impacts `train` (k,) bool.
+def chosen(
+    x: np.ndarray, trials: list[Trial], found: Impacts, train: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the impacts to train on, of those marked in `train` (k,) bool, and their weights.
 
     In a trial with a fall only one impact is the fall: first the largest is taken for it, then the one that a first
     network finds most fall-like; the others are left out.
@@ -113,19 +133,44 @@ def fit(x: np.ndarray, trials: list[Trial], found: Impacts, train: np.ndarray, s
     use = train & ~found.fall
     use[best] = True
     rows = np.flatnonzero(use)
-    weight = weights(trials, found, use)[rows]
-    return [network.train(x[rows], y[rows], weight, seed + 1 + n) for n in range(NETS)]
+    return rows, weights(trials, found, use)[rows]
 
 
-def held_out(x: np.ndarray, trials: list[Trial], found: Impacts, groups: np.ndarray, seed: int) -> np.ndarray:
+class Networks(NamedTuple):
+    """Trained weights: networks over the features, and convolutional ones (none at some positions)."""
+
+    plain: list[list[np.ndarray]]
+    convolutions: list[list[np.ndarray]]
+
+    def log_odds(self, x: np.ndarray, seen: np.ndarray) -> np.ndarray:
+        """Log-odds (k,) of impacts: the mean of the two kinds, each the mean of its networks."""
+        odds = np.mean([network.log_odds(p, x) for p in self.plain], axis=0)
+        if not self.convolutions:
+            return np.asarray(odds)
+        return np.asarray((odds + np.mean([fall_convolution.forward(p, seen) for p in self.convolutions], axis=0)) / 2)
+
+
+def fit(x: np.ndarray, seen: np.ndarray, trials: list[Trial], found: Impacts, train: np.ndarray, seed: int) -> Networks:
+    """Networks trained on the impacts `train` (k,) bool; x (k, features), seen as `prepare_convolution` has it."""
+    rows, weight = chosen(x, trials, found, train, seed)
+    y = found.fall[rows].astype(np.float32)
+    count = CONVOLUTIONS[trials[0].position]
+    return Networks(
+        [network.train(x[rows], y, weight, seed + 1 + n) for n in range(NETS)],
+        [convolution.train(seen[rows], y, weight, seed + 1 + n) for n in range(count)],
+    )
+
+
+def held_out(
+    x: np.ndarray, seen: np.ndarray, trials: list[Trial], found: Impacts, groups: np.ndarray, seed: int
+) -> np.ndarray:
     """Score of every trial by networks that have not seen its group; groups (trials,) of whole numbers."""
     score = np.full(len(trials), _NO_IMPACT)
     for group in np.unique(groups):
         out = groups[found.trial] == group
-        nets = fit(x, trials, found, ~out, seed)
+        nets = fit(x, seen, trials, found, ~out, seed)
         plain = np.flatnonzero(out & (found.variant == 0))
-        odds = np.mean([network.log_odds(p, x[plain]) for p in nets], axis=0)
-        np.maximum.at(score, found.trial[plain], odds)
+        np.maximum.at(score, found.trial[plain], nets.log_odds(x[plain], seen[plain]))
         print(f"group {group} of {len(np.unique(groups))}", flush=True)
     return score
 
@@ -139,12 +184,15 @@ def folds(trials: list[Trial], how: str, seed: int) -> np.ndarray:
     return (np.random.default_rng(seed).permutation(len(names)) % 10)[index]
 
 
-def arrays(part: dict[str, np.ndarray], nets: list[list[np.ndarray]], operating_point: float) -> dict[str, np.ndarray]:
+def arrays(part: dict[str, np.ndarray], nets: Networks, operating_point: float) -> dict[str, np.ndarray]:
     """One position's entry of the weights file; the wide first layer as whole steps of one byte."""
-    stacked = {name: np.stack([p[k] for p in nets]) for k, name in enumerate(("w1", "b1", "w2", "b2"))}
+    stacked = {name: np.stack([p[k] for p in nets.plain]) for k, name in enumerate(("w1", "b1", "w2", "b2"))}
     step = np.maximum(np.abs(stacked["w1"]).max(1), np.float32(1e-12)) / np.float32(127)
     stacked["w1"] = np.round(stacked["w1"] / step[:, None]).astype(np.int8)
     stacked["b2"] = stacked["b2"][:, 0]
+    if nets.convolutions:
+        names = fall_convolution.NAMES[2:]
+        stacked |= {name: np.stack([p[k] for p in nets.convolutions]) for k, name in enumerate(names)}
     return part | stacked | {"w1_step": step, "operating_point": np.array(operating_point, np.float32)}
 
 
@@ -162,15 +210,16 @@ def main() -> None:
         trials = read(options.data, position)
         found = impacts(trials, SEED)
         part, x = prepare(found, SEED)
+        more, seen = prepare_convolution(found, position)
         how = options.measure or "folds"
         groups = folds(trials, how, SEED)
-        score = held_out(x, trials, found, groups, SEED)
+        score = held_out(x, seen, trials, found, groups, SEED)
         report[position] = measure.report(trials, score, groups, position)
         print(json.dumps({position: report[position]}, indent=1), flush=True)
         if not options.measure:
-            nets = fit(x, trials, found, np.ones(len(x), bool), SEED)
+            nets = fit(x, seen, trials, found, np.ones(len(x), bool), SEED)
             point = measure.operating_point(trials, score, position)
-            written |= {f"{position}_{name}": a for name, a in arrays(part, nets, point).items()}
+            written |= {f"{position}_{name}": a for name, a in arrays(part | more, nets, point).items()}
     if options.report:
         options.report.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     if not options.measure:

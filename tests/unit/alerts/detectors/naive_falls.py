@@ -74,6 +74,26 @@ def network(part: dict[str, Any], x: np.ndarray) -> float:
     return sum(odds) / len(odds)
 
 
+def convolution(part: dict[str, Any], n: int, signals: np.ndarray, size: np.ndarray) -> float:
+    """Log-odds of one convolutional network, by loops: signals (channels, 141) and the most driven axis (141,)."""
+    h = [[float(v) for v in row] for row in np.column_stack([signals.T, size])]
+    h = [[(v - m) / s for v, m, s in zip(row, part["conv_mean"], part["conv_scale"], strict=True)] for row in h]
+    for layer, taps in enumerate((7, 5, 5)):
+        w, b = part[f"conv_w{layer}"][n].astype(float), part[f"conv_b{layer}"][n].astype(float)
+        out = []
+        for i in range(len(h)):
+            around = [v for tap in range(taps) for v in h[clamp(i + tap - taps // 2, 0, len(h) - 1)]]
+            out.append([max(0.0, v) for v in np.array(around) @ w + b])
+        if layer < 2:
+            out = [[max(a, c) for a, c in zip(out[i], out[i + 1], strict=True)] for i in range(0, len(out) - 1, 2)]
+        h = out
+    assert len(h) == 35
+    table = np.array(h)
+    v = np.concatenate([*(table[i : i + 7].mean(0) for i in range(0, 35, 7)), table.max(0)])
+    hidden = np.maximum(v @ part["conv_wh"][n] + part["conv_bh"][n], 0)
+    return float(hidden @ part["conv_wo"][n] + part["conv_bo"][n][0])
+
+
 def score(model: FallModel, around: list[list[float]], position: str) -> float:
     one = np.array([around])
     named, signals = ff.statistics(one), ff.channels(one)
@@ -84,7 +104,12 @@ def score(model: FallModel, around: list[list[float]], position: str) -> float:
         ranks = [float(np.interp(v[0], part["quantile"][i], steps)) for i, v in enumerate(named.values())]
         x = np.array(ranks + pattern_shares(signals[0].astype(np.float64), part))
         x = np.clip((x - part["mean"]) / part["scale"], -4, 4)
-        logits.append(network(part, x) - float(part["operating_point"]))
+        odds = network(part, x)
+        if name == "wrist":
+            size = np.array([math.log1p(min(8.0, max(abs(v) for v in sample))) for sample in around])
+            each = [convolution(part, n, signals[0], size) for n in range(len(part["conv_bo"]))]
+            odds = odds / 2 + sum(each) / len(each) / 2
+        logits.append(odds - float(part["operating_point"]))
     mean = sum(logits) / len(logits)
     return 1 / (1 + math.exp(-mean))
 

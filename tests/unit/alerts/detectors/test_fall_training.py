@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from alerts.detectors import fall_convolution as fc
 from alerts.detectors import fall_features as ff
 from alerts.detectors import fall_model
-from bench.falls import data, measure, network, train
+from bench.falls import convolution, data, measure, network, train
 from bench.falls.data import VARIANTS, Trial, impacts
 from tests.contract.detector_drivers import fall_signal
 
@@ -44,11 +45,58 @@ def test_one_byte_weights_answer_as_the_trained_ones() -> None:
     x = rng.normal(size=(300, 9)).astype(np.float32)
     y = (x[:, 0] > 0.5).astype(np.float32)
     nets = [network.train(x, y, np.ones(300), seed=n, steps=200) for n in (1, 2)]
-    entry = train.arrays({}, nets, 0.0)
+    entry = train.arrays({}, train.Networks(nets, []), 0.0)
     assert entry["w1"].dtype == np.int8
     part = entry | {"w1": entry["w1"].astype(np.float32) * entry["w1_step"][:, None]}
     trained = np.mean([network.log_odds(p, x) for p in nets], axis=0)
     assert fall_model.network(part, x) == pytest.approx(trained, abs=0.1)
+
+
+def test_the_way_back_through_the_convolutions_is_the_slope_of_the_loss() -> None:
+    rng = np.random.default_rng(0)
+    p = [a.astype(np.float64) + rng.normal(0, 0.05, a.shape) for a in convolution.initial(rng, 3, (4, 5, 6), 7)]
+    x, target = rng.normal(size=(6, 21, 3)), rng.random(6)
+
+    def loss() -> float:
+        h, _ = convolution._layers(p, x, None)
+        odds = np.maximum(fc.summed(h) @ p[-4] + p[-3], 0) @ p[-2] + p[-1][0]
+        return float((np.log1p(np.exp(odds)) - target * odds).mean())
+
+    for weights, gradient in zip(p, convolution.gradients(p, x, target, None), strict=True):
+        assert gradient.shape == weights.shape
+        at = tuple(rng.integers(0, size) for size in weights.shape)
+        kept, step = weights[at], 1e-6
+        weights[at] = kept + step
+        above = loss()
+        weights[at] = kept - step
+        slope = (above - loss()) / (2 * step)
+        weights[at] = kept
+        assert gradient[at] == pytest.approx(slope, rel=1e-4, abs=1e-8)
+
+
+def test_the_convolutions_learn_what_is_there_and_repeat_themselves() -> None:
+    rng = np.random.default_rng(1)
+    seen = rng.normal(size=(120, 40, 2)).astype(np.float32)
+    y = (np.arange(120) % 2).astype(np.float32)
+    seen[y > 0, 10:14, 0] += 3  # a blow that only some have
+    p = convolution.train(seen[:80], y[:80], np.ones(80), seed=1, steps=60)
+    assert ((fc.forward(p, seen[80:]) > 0) == (y[80:] > 0)).mean() > 0.9
+    again = convolution.train(seen[:80], y[:80], np.ones(80), seed=1, steps=60)
+    assert all(np.array_equal(a, b) for a, b in zip(p, again, strict=True))
+
+
+def test_the_product_answers_as_the_networks_that_were_trained() -> None:
+    found = impacts(trials(2), seed=1)
+    part, x = train.prepare(found, 1)
+    more, seen = train.prepare_convolution(found, "wrist")
+    y, weight = found.fall.astype(np.float32), np.ones(len(x))
+    nets = train.Networks(
+        [network.train(x, y, weight, seed=1, steps=3)], [convolution.train(seen, y, weight, n, 3) for n in (1, 2)]
+    )
+    arrays = {f"{p}_{k}": v for p in fall_model.POSITIONS for k, v in train.arrays(part | more, nets, 0.5).items()}
+    score, _ = fall_model.FallModel(arrays | {"version": np.array("x")}).score(found.windows.astype(float), "wrist")
+    assert np.log(score / (1 - score)) == pytest.approx(nets.log_odds(x, seen) - 0.5, abs=0.02)
+    assert train.prepare_convolution(found, "waist")[1].shape == (len(x), 0)
 
 
 def test_other_sensors_are_turned_and_cut_off() -> None:
@@ -107,6 +155,8 @@ def test_the_script_writes_the_same_weights_again_and_the_product_reads_them(
         write_set(tmp_path, name)
     whole = network.train
     monkeypatch.setattr(network, "train", lambda x, y, weight, seed, steps=0: whole(x, y, weight, seed, 5))
+    deep = convolution.train
+    monkeypatch.setattr(convolution, "train", lambda x, y, weight, seed, steps=0: deep(x, y, weight, seed, 1))
     written = []
     for run in ("a", "b"):
         target = tmp_path / f"{run}.npz"
