@@ -57,6 +57,7 @@ from api.residents.usual import router as usual_router
 from api.residents.vitals import router as vitals_router
 from api.retention.routes import router as retention_router
 from api.rights.deciding import router as deciding_router
+from api.rights.routes import desk as rights_desk
 from api.rights.routes import router as rights_router
 from api.rota.routes import router as rota_router
 from api.services import registry
@@ -111,6 +112,7 @@ ROUTERS = (
     subsidies_router,
     accounts_router,
     rules_router,
+    rights_desk,
     tasks_router,
     notes_router,
     handover_router,

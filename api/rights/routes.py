@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import IO, Final
+from typing import IO, Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.background import BackgroundTask
 from starlette.responses import StreamingResponse
 
@@ -19,6 +19,8 @@ from api.rights.schemas import (
     ChangePage,
     Confirmation,
     Decision,
+    DeskItem,
+    DeskPage,
     Guardian,
     GuardianCreate,
     GuardianList,
@@ -28,6 +30,7 @@ from api.rights.schemas import (
     RequestPage,
     RightsRequest,
 )
+from api.rights.schemas import State as RequestState
 from api.state import State
 from core.errors import BadInput, BadTransition, Conflict, NotFound
 from core.ids import new_id
@@ -35,6 +38,7 @@ from core.vocabulary import Role
 from db.tenant import Transaction, open_rights_desk
 
 router = APIRouter(prefix=f"{API}/residents", tags=["rights"])
+desk = APIRouter(prefix=f"{API}/institution", tags=["rights"])
 ASKERS: Final = (*STAFF, Role.FAMILY)
 _CHUNK_BYTES: Final = 256 * 1024
 
@@ -270,3 +274,24 @@ def lift_restriction(resident_id: UUID, tx: Tx, audit: Audit) -> None:
     if not tx.run("rights.lift", resident=resident_id):
         raise Conflict("nothing is restricted, or the person is being erased")
     audit.record("lift_restriction", "resident", resident_id)
+
+
+@desk.get("/rights-requests", summary="权利请求待办 · Requests on the desk", dependencies=[require(Role.ADMIN)])
+def list_desk(
+    tx: Tx,
+    app: State,
+    audit: Audit,
+    state: Annotated[RequestState | None, Query(examples=["confirming"])] = None,
+    waits: Annotated[bool | None, Query(description="true: to be answered or confirmed; false: over")] = None,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = None,
+) -> DeskPage:
+    """Of every resident of the house, newest first: what has 30 days to be answered, what waits for a second one."""
+    open_rights_desk(tx)
+    before, before_id = decode_cursor(cursor, cursor_time, cursor_id)
+    rows = tx.all("rights.desk", state=state, waits=waits, before=before, before_id=before_id, limit=limit + 1)
+    shown, following = page(rows, limit, lambda row: (row["received_at"], row["id"]))
+    audit.record("list", "rights_request", "", residents=sorted({str(row["resident_id"]) for row in shown}))
+    now = app.clock.now()
+    items = [DeskItem(**row, overdue=row["state"] == "open" and row["due_at"] < now) for row in shown]
+    return DeskPage(items=items, next=following)

@@ -198,6 +198,24 @@ class RightsRequest(BaseModel):
 RequestPage = Page[RightsRequest]
 
 
+class DeskItem(BaseModel):
+    """A request on the desk of the house; what it says is read at the resident."""
+
+    id: UUID
+    resident_id: UUID
+    resident_name: str = Field(examples=["赵桂兰"])
+    kind: Kind
+    state: State = Field(description="open: to be answered; confirming: waits for a second administrator")
+    requested_by: str
+    received_at: datetime
+    due_at: datetime
+    overdue: bool = Field(description="its 30 days are over and nobody has answered")
+    decided_by: str | None
+
+
+DeskPage = Page[DeskItem]
+
+
 class Change(BaseModel):
     """One change of a resident's record."""
 

@@ -57,6 +57,16 @@ WHERE q.resident_id = %(resident)s AND (%(id)s::uuid IS NULL OR q.id = %(id)s)
   AND (%(before)s::timestamptz IS NULL OR (q.received_at, q.id) < (%(before)s, %(before_id)s::uuid))
 ORDER BY q.received_at DESC, q.id DESC LIMIT %(limit)s
 
+-- name: desk
+-- Every request of the house; `waits` are those that somebody has to answer or to confirm.
+SELECT q.id, q.resident_id, p.name AS resident_name, q.kind, q.state, q.requested_by, q.received_at, q.due_at,
+       d.name AS decided_by
+FROM rights_requests q JOIN residents p ON p.id = q.resident_id LEFT JOIN users d ON d.id = q.decided_by
+WHERE q.institution_id = current_tenant() AND (%(state)s::text IS NULL OR q.state = %(state)s)
+  AND (%(waits)s::boolean IS NULL OR (q.state IN ('open', 'confirming')) = %(waits)s)
+  AND (%(before)s::timestamptz IS NULL OR (q.received_at, q.id) < (%(before)s, %(before_id)s::uuid))
+ORDER BY q.received_at DESC, q.id DESC LIMIT %(limit)s
+
 -- name: lock_request
 SELECT id, kind, state, changes, guardian_id, user_id, decided_by FROM rights_requests
 WHERE id = %(id)s AND resident_id = %(resident)s FOR UPDATE

@@ -16,6 +16,7 @@ from tests.integration.conftest import Api, TestClient
 from tests.integration.rights_kit import SECRET, Pools, ask, grant, lived, run, where_found
 
 __all__ = ["lived"]
+DESK = "/api/v1/institution/rights-requests"
 
 
 def second_admin(api: Api) -> TestClient:
@@ -53,6 +54,8 @@ def test_neither_who_asks_nor_who_grants_confirms(api: Api, gone: str, make_pool
     url = f"{gone}/rights-requests/{asked_by_other['id']}"
     assert other.post(f"{url}/confirm", json={"confirm": True}).status_code == 409, "nothing was granted"
     assert admin.post(f"{url}/decide", json={"grant": True}).json()["state"] == "confirming"
+    waiting = other.get(DESK, params={"waits": "true"}).json()["items"]
+    assert [(one["id"], one["state"]) for one in waiting] == [(asked_by_other["id"], "confirming")]
     assert admin.post(f"{url}/confirm", json={"confirm": True}).status_code == 403, "who granted it"
     assert other.post(f"{url}/confirm", json={"confirm": True}).status_code == 403, "who asked for it"
     assert api.as_user("caregiver").post(f"{url}/confirm", json={"confirm": True}).status_code == 403
@@ -72,6 +75,23 @@ def test_neither_who_asks_nor_who_grants_confirms(api: Api, gone: str, make_pool
     said = other.post(f"{url}/confirm", json={"confirm": False, "reason": "家属异议"})
     assert (said.json()["state"], said.json()["decision"]) == ("refused", "家属异议")
     assert said.json()["confirmed_by"] == "李主任"
+
+
+def test_the_desk_has_what_waits_in_the_house_and_says_what_is_late(api: Api, lived: str) -> None:
+    nurse = api.as_user("caregiver")
+    first, second = ask(nurse, lived, "access"), ask(nurse, lived, "restriction")
+    api.clock.advance(timedelta(days=31))
+    admin = api.as_user("admin")
+    third = ask(admin, lived, "access")
+    grant(api, lived, second)
+    found = admin.get(DESK, params={"waits": "true"}).json()["items"]
+    assert {one["id"]: one["overdue"] for one in found} == {third["id"]: False, first["id"]: True}
+    assert [one["id"] for one in admin.get(DESK, params={"state": "granted"}).json()["items"]] == [second["id"]]
+    one = admin.get(DESK, params={"limit": 1}).json()
+    two = admin.get(DESK, params={"limit": 5, "cursor": one["next"]}).json()
+    assert len({one["items"][0]["id"], *(item["id"] for item in two["items"])}) == 3
+    assert api.as_user("admin", api.world.b).get(DESK).json()["items"] == []
+    assert api.as_user("caregiver").get(DESK).status_code == 403
 
 
 def test_an_erasure_that_is_not_confirmed_opens_the_data_again(api: Api, gone: str) -> None:
