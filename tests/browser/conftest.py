@@ -36,7 +36,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.chromium)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, headless."""
     path = shutil.which("chromium")
@@ -97,7 +97,7 @@ def _missing(api_url: str) -> set[str]:
     return set(httpx.get(f"{api_url}/readyz", timeout=10, trust_env=False).json()["missing"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house(server_url: str, template_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """One installation for all browser tests."""
     directory = tmp_path_factory.mktemp("house")
