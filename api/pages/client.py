@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 API: Final = "/api/v1"
 OTP_REQUIRED: Final = "otp-required"
+PASSWORD_OWED: Final = "password-change-required"  # noqa: S105 -- a word of a problem
 _SECONDS: Final = 30.0
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import httpx
 from fastapi import APIRouter
 from starlette.responses import Response
 
@@ -20,6 +21,9 @@ _WRONG: Final = ("用户名或密码不正确，请核对后再试", "The userna
 _CODE: Final = ("请再输入密码和动态验证码", "Enter the password again with the code of your authenticator")
 _BRAKED: Final = ("尝试次数过多，请几分钟后再试", "Too many attempts; wait a few minutes")
 _AWAY: Final = ("暂时无法登录，请稍后再试", "Signing in is not possible at the moment; try again soon")
+_BOTH: Final = ("请填写现在的密码和新密码", "Fill in the present password and the new one")
+_UNLIKE: Final = ("两次输入的新密码不一致", "The two new passwords differ")
+_POLICY: Final = "未能保存：请确认现在的密码正确；新密码至少 12 个字符，不能是常用密码，也不能包含用户名"
 _EMPTY: Final = ("请填写用户名和密码", "Fill in the username and the password")
 
 
@@ -63,6 +67,27 @@ def add_door(router: APIRouter, site: Site, *, title: tuple[str, str], elsewhere
         visit.enter(session)
         return visit.go(following)
 
+    async def show_password(visit: Visit) -> Response:
+        """The form for a password of one's own; whoever owes one is led here from every page."""
+        return visit.page("password.html", title=title)
+
+    async def change_password(visit: Visit) -> Response:
+        """Change it and sign in anew with it, since every token of before is worth nothing then."""
+        current, new, again = (visit.form.pop(name, "") for name in ("current", "new", "again"))
+        if not current or not new:
+            return visit.page("password.html", 422, title=title, problem=_BOTH)
+        if new != again:
+            return visit.page("password.html", 422, title=title, problem=_UNLIKE)
+        try:
+            await visit.api.post("/me/password", {"current": current, "new": new})
+        except Refused as refused:
+            if refused.status not in (httpx.codes.UNPROCESSABLE_ENTITY, httpx.codes.TOO_MANY_REQUESTS):
+                raise
+            told = _BRAKED if refused.status == httpx.codes.TOO_MANY_REQUESTS else (_POLICY, refused.told[1])
+            return visit.page("password.html", refused.status, title=title, problem=told)
+        visit.enter(None)
+        return visit.go(f"{site.prefix}/sign-in")
+
     async def leave(visit: Visit) -> Response:
         """End the sign-in, here and for every copy of it."""
         if visit.session is not None:
@@ -72,6 +97,8 @@ def add_door(router: APIRouter, site: Site, *, title: tuple[str, str], elsewhere
 
     add(router, site, "/sign-in", show, open_=True)
     add(router, site, "/sign-in", enter, method="POST", open_=True)
+    add(router, site, "/password", show_password)
+    add(router, site, "/password", change_password, method="POST")
     add(router, site, "/sign-out", leave, method="POST", open_=True)
 
 

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from api.deps import client_address
-from api.pages.client import Api, Refused, plain_id
+from api.pages.client import PASSWORD_OWED, Api, Refused, plain_id
 from api.pages.render import HEADERS, render
 from api.pages.session import RENEW_BEFORE_SECONDS, Forms, Renewals, Session, Site, set_cookie
 from api.state import app_state
@@ -184,6 +184,8 @@ def _refused(visit: Visit, refused: Refused) -> Response:
     if refused.status == 401:
         visit.session, visit.gone = None, True
         return visit.go(f"{visit.site.prefix}/sign-in")
+    if refused.word == PASSWORD_OWED:
+        return visit.go(f"{visit.site.prefix}/password")
     status = refused.status if refused.status in ADVICE else 500
     headers = {"Retry-After": refused.retry_after} if refused.retry_after else {}
     answer = visit.page("refused.html", status, words=ADVICE.get(refused.status, _BROKEN), back=visit.site.prefix)

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from alerts.events import EventHandler
 from core.clock import ManualClock
 from db.pool import DbRole, Pool
+from tests.fixtures.world import PASSWORD
 from tests.integration.alerts_kit import Database
 from tests.integration.conftest import Api
 from tests.integration.pages_kit import Browser, check, proof_in
@@ -361,3 +362,24 @@ def test_a_link_that_was_cut_says_so_in_words(api: Api, browser: Browser) -> Non
         assert answer.status_code == 404
         assert "链接无效" in answer.text
         assert "unsafe" not in answer.headers["content-security-policy"]
+
+
+def test_whoever_owes_a_password_is_led_to_set_one_and_signs_in_with_it(browser: Browser, base: Database) -> None:
+    base.rows("UPDATE users SET must_change_password = true WHERE username = 'family-a'")
+    page = browser.sign_in("family-a")
+    assert page.url.path == "/family/password"
+    check(page)
+    new = "红灯笼挂在老槐树下面 2026"
+    for fields, status, told in (
+        ({"current": PASSWORD, "new": "short", "again": "short"}, 422, "至少 12 个字符"),
+        ({"current": PASSWORD, "new": new, "again": new + "x"}, 422, "两次输入的新密码不一致"),
+        ({"current": "not it", "new": new, "again": new}, 422, "现在的密码"),
+        ({"current": "", "new": new, "again": new}, 422, "请填写"),
+    ):
+        refused = browser.send("/password", **fields)
+        assert (refused.status_code, told in refused.text) == (status, True)
+        assert new not in refused.text, "a password is never written back"
+    page = browser.send("/password", current=PASSWORD, new=new, again=new)
+    assert page.url.path == "/family/sign-in"
+    assert browser.sign_in("family-a").status_code == 401, "the old one is worth nothing"
+    assert browser.sign_in("family-a", new).url.path == "/family"
