@@ -15,8 +15,8 @@ from tests.browser.conftest import PHONE, House
 Enter = Callable[..., Page]
 CONSOLE = (
     "/", "/desk", "/devices", "/devices/bind", "/devices/labels", "/devices/discovered", "/devices/rejected",
-    "/services", "/services/daily-living", "/services/daily-living/orders/new", "/calendar", "/rota", "/rota/plans", "/kpi",
-    "/account", "/institution", "/institution?tab=stays", "/institution?tab=staff", "/institution?tab=bills",
+    "/services", "/services/daily-living", "/services/daily-living/orders/new", "/calendar", "/rota", "/rota/plans",
+    "/kpi", "/account", "/institution", "/institution?tab=stays", "/institution?tab=staff", "/institution?tab=bills",
     "/residents/{resident}", "/residents/{resident}?span=month",
 )  # fmt: skip
 _PERSON = "/residents/{resident}"
