@@ -107,7 +107,8 @@ class Editor:
         self, view: View, alert_type: str, building: str, plan: Thing | None, general: Thing, choices: Choices
     ) -> None:
         self._view = view
-        self._plan = {"alert_type": alert_type or None, "building": building}
+        version = plan["version"] if plan else 0
+        self._plan: Thing = {"alert_type": alert_type or None, "building": building, "version": version}
         self._whom = [*_words(view.speech), *((f"user:{key}", name) for key, name in choices.get("user_id", ()))]
         self.steps: list[Thing] = [dict(step) for step in (plan or general)["steps"]]
         speech = view.speech
@@ -177,6 +178,7 @@ class Editor:
             refuse(self._problem, self._view.explain(error))
             return
         refuse(self._problem, self._view.speech("plans.saved", n=saved["version"]), "calm")
+        self._plan["version"] = saved["version"]
         self.steps = [dict(step) for step in saved["steps"]]
         self._draw()
 

@@ -16,6 +16,7 @@ from alerts.plans import check_reachable, default_plan, plan_for, validate_plan
 from alerts.recipients import Where, channels, place_of, resolve
 from api.alerts.routes import READERS
 from api.deps import API, STAFF, Audit, Caller, Tx, require
+from api.errors import PreconditionFailed
 from api.escalation.schemas import (
     AlertSettings,
     AlertSettingsBody,
@@ -60,7 +61,7 @@ def put_escalation_plan(body: PlanBody, caller: Caller, tx: Tx, state: State, au
         raise BadInput(f"alert_type must be null or one of: {', '.join(ALERT_TYPES)}")
     steps = validate_plan([step.model_dump() for step in body.steps])
     check_reachable(tx, steps)
-    row = tx.one(
+    row = tx.first(
         "escalation.put_plan",
         id=new_id(state.clock),
         institution_id=caller.tenant,
@@ -68,7 +69,10 @@ def put_escalation_plan(body: PlanBody, caller: Caller, tx: Tx, state: State, au
         building=body.building,
         steps=Jsonb(steps),
         now=state.clock.now(),
+        known=body.version,
     )
+    if row is None:
+        raise PreconditionFailed(f"the plan has changed since version {body.version}")
     audit.record(
         "update",
         "escalation_plan",
@@ -141,8 +145,12 @@ def put_alert_settings(
     body: AlertSettingsBody, caller: Caller, tx: Tx, state: State, audit: Audit
 ) -> AlertSettings:  # fmt: skip
     """How many pages a minute one person gets, the first of an emergency apart; how long one may stay unseen."""
-    given = body.model_dump()
-    row = tx.one("escalation.put_settings", institution_id=caller.tenant, now=state.clock.now(), **given)
+    given = body.model_dump(exclude={"version"})
+    row = tx.first(
+        "escalation.put_settings", institution_id=caller.tenant, now=state.clock.now(), known=body.version, **given
+    )
+    if row is None:
+        raise PreconditionFailed(f"the settings have changed since version {body.version}")
     audit.record("update", "alert_settings", "", **given)
     return AlertSettings(**row)
 

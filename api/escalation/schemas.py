@@ -28,6 +28,9 @@ class PlanBody(Input):
     alert_type: str | None = Field(default=None, max_length=64, examples=["sos"])
     building: ShortText = Field(default="", description="为空则适用全院 · empty for the whole house", examples=["2"])
     steps: list[PlanStep] = Field(max_length=100)
+    version: int | None = Field(
+        default=None, ge=0, description="refuse if it has changed since this version was read", examples=[1]
+    )
 
 
 class Plan(BaseModel):
@@ -166,6 +169,9 @@ class AlertSettingsBody(Input):
     )
     unseen_seconds: int = Field(
         ge=20, le=900, description="未查看则换渠道 · then the next channel is tried", examples=[60]
+    )
+    version: int | None = Field(
+        default=None, ge=0, description="refuse if it has changed since this version was read", examples=[1]
     )
 
 

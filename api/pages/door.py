@@ -28,7 +28,7 @@ _EMPTY: Final = ("请填写用户名和密码", "Fill in the username and the pa
 
 
 def add_door(router: APIRouter, site: Site, *, title: tuple[str, str], elsewhere: tuple[str, str]) -> None:
-    """Add `/sign-in` and `/sign-out` below the site's prefix.
+    """Add `/sign-in`, `/password` and `/sign-out` below the site's prefix.
 
     title: of the pages. elsewhere: what an account of another role is told.
     """
@@ -67,6 +67,22 @@ def add_door(router: APIRouter, site: Site, *, title: tuple[str, str], elsewhere
         visit.enter(session)
         return visit.go(following)
 
+    async def leave(visit: Visit) -> Response:
+        """End the sign-in, here and for every copy of it."""
+        if visit.session is not None:
+            await visit.api.post("/auth/logout", {"refresh_token": visit.session.refresh})
+        visit.enter(None)
+        return visit.go(f"{site.prefix}/sign-in")
+
+    add(router, site, "/sign-in", show, open_=True)
+    add(router, site, "/sign-in", enter, method="POST", open_=True)
+    _add_password(router, site, title)
+    add(router, site, "/sign-out", leave, method="POST", open_=True)
+
+
+def _add_password(router: APIRouter, site: Site, title: tuple[str, str]) -> None:
+    """Add `/password` below the site's prefix."""
+
     async def show_password(visit: Visit) -> Response:
         """The form for a password of one's own; whoever owes one is led here from every page."""
         return visit.page("password.html", title=title)
@@ -88,18 +104,8 @@ def add_door(router: APIRouter, site: Site, *, title: tuple[str, str], elsewhere
         visit.enter(None)
         return visit.go(f"{site.prefix}/sign-in")
 
-    async def leave(visit: Visit) -> Response:
-        """End the sign-in, here and for every copy of it."""
-        if visit.session is not None:
-            await visit.api.post("/auth/logout", {"refresh_token": visit.session.refresh})
-        visit.enter(None)
-        return visit.go(f"{site.prefix}/sign-in")
-
-    add(router, site, "/sign-in", show, open_=True)
-    add(router, site, "/sign-in", enter, method="POST", open_=True)
     add(router, site, "/password", show_password)
     add(router, site, "/password", change_password, method="POST")
-    add(router, site, "/sign-out", leave, method="POST", open_=True)
 
 
 def add(

@@ -13,9 +13,13 @@ ORDER BY alert_type NULLS FIRST, building
 
 -- name: put_plan
 INSERT INTO escalation_plans (id, institution_id, alert_type, building, steps, updated_at)
-VALUES (%(id)s, %(institution_id)s, %(alert_type)s, %(building)s, %(steps)s, %(now)s)
+SELECT %(id)s, %(institution_id)s, %(alert_type)s, %(building)s, %(steps)s, %(now)s
+WHERE coalesce(%(known)s::integer, 0) = 0
+   OR EXISTS (SELECT FROM escalation_plans
+              WHERE alert_type IS NOT DISTINCT FROM %(alert_type)s AND building = %(building)s)
 ON CONFLICT (institution_id, building, alert_type) DO UPDATE
 SET steps = excluded.steps, version = escalation_plans.version + 1, updated_at = excluded.updated_at
+WHERE %(known)s::integer IS NULL OR escalation_plans.version = %(known)s
 RETURNING alert_type, building, steps, version, updated_at
 
 -- name: delete_plan
@@ -36,6 +40,7 @@ INSERT INTO alert_settings (institution_id, pages_per_minute_max, unseen_seconds
 VALUES (%(institution_id)s, %(pages_per_minute_max)s, %(unseen_seconds)s, %(now)s)
 ON CONFLICT (institution_id) DO UPDATE SET pages_per_minute_max = excluded.pages_per_minute_max,
     unseen_seconds = excluded.unseen_seconds, version = alert_settings.version + 1, updated_at = excluded.updated_at
+WHERE %(known)s::integer IS NULL OR alert_settings.version = %(known)s
 RETURNING pages_per_minute_max, unseen_seconds, version, updated_at
 
 -- name: add_step

@@ -207,6 +207,12 @@ def test_pain_34_a_plan_that_cannot_reach_anybody_is_refused(api: Api, world: Wo
     assert put((90, "everyone"), (0, "desk"), alert_type="sos") == 200
     assert put((0, "desk"), (90, "everyone"), alert_type="sos") == 200
     assert [plan["version"] for plan in admin.get(f"{V1}/escalation-plans").json()["items"]] == [0, 2]
+    assert put((0, "everyone"), alert_type="sos", version=1) == 412, "somebody else was quicker"
+    assert put((0, "everyone"), alert_type="fall", version=1) == 412, "it is not there any more"
+    assert put((0, "desk"), (90, "everyone"), alert_type="sos", version=2) == 200
+    settings = {"pages_per_minute_max": 5, "unseen_seconds": 60}
+    told = [admin.put(f"{V1}/alert-settings", json=settings | {"version": n}).status_code for n in (0, 0, 1)]
+    assert told == [200, 412, 200]
     assert len(admin.get(f"{V1}/alerts/{before}").json()["plan"]) == 6, "a running case keeps its plan"
     assert [step["whom"] for step in admin.get(f"{V1}/alerts/{press('sos', 1)}").json()["plan"]] == ["desk", "everyone"]
     assert api.as_user("caregiver").put(f"{V1}/escalation-plans", json={"steps": []}).status_code == 403
