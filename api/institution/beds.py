@@ -10,12 +10,13 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from api.deps import API, STAFF, Audit, Caller, Tx, require
-from api.institution.keeping import answer_created, check_version, etag, row_id
+from api.institution.keeping import answer_created, row_id
 from api.paging import LIMIT_DEFAULT, Cursor, Limit, Page, cursor_id, cursor_time, decode_cursor, page
-from api.residents.routes import IdempotencyKey, IfMatch
+from api.residents.routes import IdempotencyKey
 from api.schemas import Input, Name, Names, ShortText
 from api.services.engine.kind import Reason
 from api.state import State
+from api.versions import IfMatch, check_version, etag
 from core.errors import BadInput, Conflict
 from core.vocabulary import Role
 

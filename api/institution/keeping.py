@@ -12,7 +12,7 @@ from fastapi import Response
 from pydantic import AfterValidator, BaseModel
 
 from api.auth.accounts import Account
-from api.errors import PreconditionFailed
+from api.versions import etag
 from core.clock import Clock
 from core.errors import Conflict
 from core.ids import new_id
@@ -30,17 +30,6 @@ Day = Annotated[date, AfterValidator(_in_era)]
 def row_id(clock: Clock, caller: Account, what: str, key: str | None) -> UUID:
     """An id for a new row; one Idempotency-Key gives one id: a repeated create finds what the first one made."""
     return uuid.uuid5(caller.tenant, f"{what} {key}") if key else new_id(clock)
-
-
-def etag(version: int) -> str:
-    """The ETag of a version."""
-    return f'"{version}"'
-
-
-def check_version(if_match: str | None, version: int) -> None:
-    """Raises PreconditionFailed when somebody has changed it since it was read."""
-    if if_match is not None and not any(tag.strip() in ("*", etag(version)) for tag in if_match.split(",")):
-        raise PreconditionFailed
 
 
 def answer_created(response: Response, row: Mapping[str, Any], body: BaseModel, *, made: bool) -> None:

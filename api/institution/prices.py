@@ -11,14 +11,15 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from api.deps import API, STAFF, Audit, Caller, Tx, require
-from api.institution.keeping import Day, answer_created, check_version, etag, row_id
+from api.institution.keeping import Day, answer_created, row_id
 from api.paging import LIMIT_DEFAULT, Cursor, Limit, Page, cursor_id, cursor_time, decode_cursor, page
 from api.providers.schemas import ServiceCode
-from api.residents.routes import IdempotencyKey, IfMatch
+from api.residents.routes import IdempotencyKey
 from api.schemas import Input, Name
 from api.services.engine import pricing
 from api.services.engine.kind import Money
 from api.state import State
+from api.versions import IfMatch, check_version, etag
 from core.days import local_day
 from core.errors import BadInput, Conflict
 from core.vocabulary import Role

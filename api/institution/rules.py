@@ -14,10 +14,9 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from api.deps import API, STAFF, Audit, Caller, Tx, require
-from api.institution.keeping import check_version, etag
-from api.residents.routes import IfMatch
 from api.schemas import Input
 from api.state import State
+from api.versions import IfMatch, check_version, etag
 from core.errors import BadInput
 from core.vocabulary import Role
 from db.tenant import Transaction

@@ -11,12 +11,13 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from api.deps import API, STAFF, Audit, Caller, Tx, require
-from api.institution.keeping import Day, answer_created, check_version, row_id
+from api.institution.keeping import Day, answer_created, row_id
 from api.paging import LIMIT_DEFAULT, Cursor, Limit, Page, cursor_day, cursor_id, decode_cursor, page
 from api.providers.schemas import Worker, WorkerChange
-from api.residents.routes import IdempotencyKey, IfMatch
+from api.residents.routes import IdempotencyKey
 from api.schemas import Input, Name, ShortText
 from api.state import State
+from api.versions import IfMatch, check_version
 from core.days import local_day
 from core.errors import BadInput
 from core.vocabulary import Role

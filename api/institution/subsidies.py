@@ -14,12 +14,13 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field, model_validator
 
 from api.deps import API, STAFF, Audit, Caller, Tx, require
-from api.institution.keeping import Day, answer_created, check_version, etag, row_id
+from api.institution.keeping import Day, answer_created, row_id
 from api.paging import LIMIT_DEFAULT, Cursor, Limit, Page, cursor_id, cursor_time, decode_cursor, page
 from api.providers.schemas import ServiceCode
-from api.residents.routes import IdempotencyKey, IfMatch
+from api.residents.routes import IdempotencyKey
 from api.schemas import Input, Name, Storable
 from api.state import State
+from api.versions import IfMatch, check_version, etag
 from core.errors import BadInput, NotFound
 from core.vocabulary import Role
 

@@ -24,6 +24,7 @@ from api.providers.schemas import (
     WorkerIn,
 )
 from api.state import State
+from api.versions import IfMatch, check_version
 from core.days import local_day
 from core.errors import BadInput, Conflict, NotFound
 from core.ids import new_id
@@ -68,9 +69,11 @@ def get_rating(provider_id: UUID, tx: Tx) -> Rating:
 
 
 @router.put("/providers/{provider_id}", summary="修改服务商 · Change a provider", dependencies=[require(Role.ADMIN)])
-def change_provider(provider_id: UUID, body: ProviderIn, tx: Tx, state: State, audit: Audit) -> Provider:
-    """Everything anew; what is under way stays with it."""
-    tx.one("providers.lock", id=provider_id)
+def change_provider(
+    provider_id: UUID, body: ProviderIn, tx: Tx, state: State, audit: Audit, if_match: IfMatch = None
+) -> Provider:
+    """Everything anew; what is under way stays with it. With If-Match, 412 where somebody was quicker."""
+    check_version(if_match, tx.one("providers.lock", id=provider_id)["version"])
     tx.run("providers.update", id=provider_id, now=state.clock.now(), **body.model_dump())
     audit.record("update", "provider", provider_id)
     return Provider(**tx.one("providers.get", id=provider_id))

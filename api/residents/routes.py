@@ -27,6 +27,7 @@ from api.residents.schemas import (
 from api.rights.deciding import open_ledger
 from api.schemas import ShortText
 from api.state import State
+from api.versions import IfMatch, etag
 from core.errors import Conflict, NotFound
 from core.vocabulary import Role
 
@@ -42,7 +43,6 @@ IdempotencyKey = Annotated[
         description="重复请求只生效一次 · repeating a request has no further effect",
     ),
 ]
-IfMatch = Annotated[str | None, Header(max_length=200, description="ETag of the version that was read")]
 
 
 @router.get("", summary="老人列表 · List residents", dependencies=[require(*READERS)])
@@ -80,7 +80,7 @@ def create_resident(
     else:
         response.status_code = 200
         audit.record("read", "resident", resident.id)
-    response.headers["ETag"] = service.etag(resident.version)
+    response.headers["ETag"] = etag(resident.version)
     response.headers["Location"] = f"{API}/residents/{resident.id}"
     return resident
 
@@ -90,7 +90,7 @@ def get_resident(resident_id: UUID, caller: Caller, tx: Tx, audit: Audit, respon
     """What the caller may see of the resident; the ETag holds the version."""
     resident, version = service.get(tx, caller, resident_id)
     audit.record("read", "resident", resident_id)
-    response.headers["ETag"] = service.etag(version)
+    response.headers["ETag"] = etag(version)
     return resident
 
 
@@ -103,7 +103,7 @@ def patch_resident(
     by ending the stay; who leaves for good is no longer watched over."""
     resident, changed = service.patch(tx, state.clock, caller, resident_id, body, if_match)
     audit.record("update", "resident", resident_id, fields=changed)
-    response.headers["ETag"] = service.etag(resident.version)
+    response.headers["ETag"] = etag(resident.version)
     return resident
 
 

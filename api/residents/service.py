@@ -10,7 +10,6 @@ from alerts.service import Actor
 from api.access import is_staff, resident_scopes
 from api.auth.accounts import Account
 from api.deps import AuditTrail
-from api.errors import PreconditionFailed
 from api.institution.leaving import close_sight, leave
 from api.paging import cursor_id, cursor_time, decode_cursor, page
 from api.residents.schemas import (
@@ -26,6 +25,7 @@ from api.residents.schemas import (
     ResidentPatch,
 )
 from api.schemas import Names
+from api.versions import check_version
 from core.clock import Clock
 from core.days import local_day
 from core.errors import BadInput, Conflict, NotFound
@@ -109,8 +109,7 @@ def patch(
     PreconditionFailed, Conflict (a stay runs: its own end comes first).
     """
     version = tx.one("residents.lock", resident=resident)["version"]
-    if if_match is not None and not _matches(if_match, version):
-        raise PreconditionFailed
+    check_version(if_match, version)
     given = body.model_dump(exclude_unset=True)
     empty = sorted(name for name, value in given.items() if value is None and name != "care_level")
     if empty:
@@ -127,15 +126,6 @@ def patch(
         tx.run("residents.update", **{**row, **given}, resident=resident, now=clock.now())
         row = tx.one("residents.get", resident=resident)
     return Resident(**row), changed
-
-
-def etag(version: int) -> str:
-    """The ETag of a version."""
-    return f'"{version}"'
-
-
-def _matches(if_match: str, version: int) -> bool:
-    return any(tag.strip() in ("*", etag(version)) for tag in if_match.split(","))
 
 
 def add_contact(tx: Transaction, clock: Clock, caller: Account, resident: UUID, body: ContactCreate) -> Contact:

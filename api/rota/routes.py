@@ -33,6 +33,7 @@ from api.rota.schemas import (
 )
 from api.schemas import Instant
 from api.state import State
+from api.versions import IfMatch, check_version
 from core.errors import BadInput, Conflict, Forbidden, NotFound
 from core.ids import new_id
 from core.vocabulary import Role
@@ -134,8 +135,15 @@ def get_shift(shift_id: UUID, tx: Tx) -> Shift:
 
 
 @router.put("/shifts/{shift_id}", summary="修改班次 · Change a shift", dependencies=[require(Role.ADMIN)])
-def put_shift(shift_id: UUID, body: ShiftBody, caller: Caller, tx: Tx, state: State, audit: Audit) -> Shift:
-    """For the past too: to change only what is to come, end this one with an UNTIL and add another."""
+def put_shift(
+    shift_id: UUID, body: ShiftBody, caller: Caller, tx: Tx, state: State, audit: Audit, if_match: IfMatch = None
+) -> Shift:
+    """For the past too: to change only what is to come, end this one with an UNTIL and add another. With If-Match, 412
+    where somebody was quicker."""
+    known = tx.first("rota.lock_shift", id=shift_id)
+    if known is None:
+        raise NotFound("there is no such shift")
+    check_version(if_match, known["version"])
     shift = service.save_shift(tx, state.clock, caller, body, shift_id)
     audit.record("update", "rota_shift", shift_id, user=str(shift.user_id))
     return shift

@@ -11,6 +11,9 @@ ORDER BY created_at, id LIMIT %(limit)s
 SELECT id, provider_id, code, name, category, unit, price, diets, stock, active, version, created_at
 FROM products WHERE id = %(id)s
 
+-- name: lock
+SELECT code, version FROM products WHERE id = %(id)s FOR UPDATE
+
 -- name: insert
 INSERT INTO products (id, institution_id, provider_id, code, name, category, unit, price, diets, created_at, updated_at)
 VALUES (%(id)s, %(tenant)s, %(provider_id)s, %(code)s, %(name)s, %(category)s, %(unit)s, %(price)s, %(diets)s, %(now)s,

@@ -35,6 +35,9 @@ ORDER BY s.created_at, s.id LIMIT %(limit)s
 SELECT s.*, u.name AS user_name FROM rota_shifts s JOIN users u ON u.id = s.user_id
 WHERE s.id = %(id)s AND s.removed_at IS NULL
 
+-- name: lock_shift
+SELECT version FROM rota_shifts WHERE id = %(id)s AND removed_at IS NULL FOR UPDATE
+
 -- name: shift_of_uid
 SELECT id FROM rota_shifts WHERE uid = %(uid)s AND removed_at IS NULL
 

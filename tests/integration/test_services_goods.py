@@ -131,3 +131,27 @@ def test_the_stock_never_goes_below_nothing(api: Api, quantity: int) -> None:
     answer = admin.post(f"{PRODUCTS}/{rice}/stock", json={"quantity": quantity, "cause": "count"})
     assert answer.status_code in (409, 422)
     assert left(admin, rice) == 10
+
+
+def test_of_two_who_edit_at_once_the_second_is_told(api: Api) -> None:
+    admin = api.as_user("admin")
+    body = {"code": "rice-5kg", "name": "大米", "category": "food", "price": "39.00"}
+    made = admin.post("/api/v1/services/goods/products", json=body).json()
+    one = f"/api/v1/services/goods/products/{made['id']}"
+    tag = {"If-Match": f'"{made["version"]}"'}
+    assert admin.put(one, json=body | {"price": "38.00"}, headers=tag).status_code == 200
+    late = admin.put(one, json=body | {"price": "41.00"}, headers=tag)
+    assert (late.status_code, late.json()["type"].rpartition(":")[2]) == (412, "precondition-failed")
+    provider = {"name": "好味食堂", "services": ["daily-living"]}
+    made = admin.post("/api/v1/providers", json=provider).json()
+    one, tag = f"/api/v1/providers/{made['id']}", {"If-Match": f'"{made["version"]}"'}
+    answers = [admin.put(one, json=provider | {"phone": phone}, headers=tag).status_code for phone in ("1", "2")]
+    assert answers == [200, 412]
+    shift = {
+        "user_id": str(api.world.a.users["caregiver"].id), "starts_on": "2026-03-02", "start_time": "08:00",
+        "end_time": "16:00",
+    }  # fmt: skip
+    made = admin.post("/api/v1/rota/shifts", json=shift).json()
+    one, tag = f"/api/v1/rota/shifts/{made['id']}", {"If-Match": f'"{made["version"]}"'}
+    answers = [admin.put(one, json=shift | {"note": note}, headers=tag).status_code for note in ("a", "b")]
+    assert answers == [200, 412]

@@ -16,8 +16,8 @@ from pydantic import BaseModel
 from api.access import is_staff, resident_scopes
 from api.auth.accounts import Account
 from api.deps import AuditTrail
-from api.errors import PreconditionFailed
 from api.services.engine.kind import COLUMNS, RecordKind, Rule, Step, sight
+from api.versions import check_version
 from core.clock import Clock
 from core.errors import BadInput, Conflict, Forbidden, NotFound
 from core.ids import new_id
@@ -26,11 +26,6 @@ from db.tenant import Transaction
 
 Row = dict[str, Any]
 LATE_CREATE = "this Idempotency-Key was used for something else"
-
-
-def etag(version: int) -> str:
-    """The ETag of a version."""
-    return f'"{version}"'
 
 
 def get(tx: Transaction, caller: Account, kind: RecordKind, record: UUID) -> Row:
@@ -104,8 +99,7 @@ def act(
     """
     tx.first("records.lock", id=record, service=kind.service, kind=kind.code)
     row = get(tx, caller, kind, record)
-    if if_match is not None and etag(row["version"]) not in [tag.strip() for tag in if_match.split(",")]:
-        raise PreconditionFailed
+    check_version(if_match, row["version"])
     before = row["state"]
     row["state"] = kind.machine.next(before, action, caller.role)
     carry_out(Step(tx, clock, caller, kind.service, action, row, body, was=before), kind)

@@ -11,13 +11,14 @@ from fastapi import APIRouter, Query, Response
 
 from api.deps import API, Audit, Caller, Tx, require
 from api.paging import LIMIT_DEFAULT, Cursor, Limit, Page, cursor_id, cursor_number, cursor_time, decode_cursor, page
-from api.residents.routes import IdempotencyKey, IfMatch
+from api.residents.routes import IdempotencyKey
 from api.schemas import Instant
 from api.services.engine import records
 from api.services.engine.kind import HOUSE, RecordKind, sight
 from api.services.engine.machine import SAME, Move
 from api.services.engine.schemas import Record, RecordEvent, seen, view
 from api.state import State
+from api.versions import IfMatch, etag
 
 
 def router_of(kinds: tuple[RecordKind, ...]) -> APIRouter:
@@ -50,7 +51,7 @@ def _make(router: APIRouter, kind: RecordKind) -> None:
     ) -> Any:  # fmt: skip
         row, made = records.create(tx, state.clock, audit, caller, kind, body, idempotency_key)
         response.status_code = 201 if made else 200
-        response.headers["ETag"] = records.etag(row["version"])
+        response.headers["ETag"] = etag(row["version"])
         response.headers["Location"] = f"{API}{kind.prefix}/{kind.path}/{row['id']}"
         return view(kind, row, caller)
 
@@ -111,7 +112,7 @@ def _read(router: APIRouter, kind: RecordKind) -> None:
     def read(record_id: UUID, caller: Caller, tx: Tx, audit: Audit, response: Response) -> Any:
         row = records.get(tx, caller, kind, record_id)
         audit.record("read", f"{kind.service}/{kind.code}", record_id)
-        response.headers["ETag"] = records.etag(row["version"])
+        response.headers["ETag"] = etag(row["version"])
         return view(kind, row, caller)
 
     router.add_api_route(
@@ -158,7 +159,7 @@ def _act(router: APIRouter, kind: RecordKind, move: Move) -> None:
         if_match: IfMatch = None,
     ) -> Any:  # fmt: skip
         row = records.act(tx, state.clock, audit, caller, kind, record_id, move.action, body, if_match)
-        response.headers["ETag"] = records.etag(row["version"])
+        response.headers["ETag"] = etag(row["version"])
         return view(kind, row, caller)
 
     goes = "stays in its state" if move.target == SAME else f"becomes `{move.target}`"

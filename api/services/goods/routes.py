@@ -25,6 +25,7 @@ from api.paging import (
 from api.schemas import Input, Name, ShortText
 from api.services.engine.kind import Money
 from api.state import State
+from api.versions import IfMatch, check_version
 from core.errors import BadInput, Conflict
 from core.ids import new_id
 from core.vocabulary import Role
@@ -116,9 +117,13 @@ def create_product(body: ProductIn, caller: Caller, tx: Tx, state: State, audit:
 
 
 @router.put("/{product_id}", summary="修改商品 · Change a product", dependencies=[require(Role.ADMIN)])
-def change_product(product_id: UUID, body: ProductChange, tx: Tx, state: State, audit: Audit) -> Product:
-    """The code stays."""
-    if tx.one("goods.get", id=product_id)["code"] != body.code:
+def change_product(
+    product_id: UUID, body: ProductChange, tx: Tx, state: State, audit: Audit, if_match: IfMatch = None
+) -> Product:
+    """The code stays. With If-Match, 412 where somebody was quicker."""
+    known = tx.one("goods.lock", id=product_id)
+    check_version(if_match, known["version"])
+    if known["code"] != body.code:
         raise BadInput("the code of a product stays; make a new product")
     tx.run("goods.update", id=product_id, now=state.clock.now(), **body.model_dump(exclude={"code"}))
     audit.record("update", "product", product_id)
