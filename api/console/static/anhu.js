@@ -222,7 +222,7 @@
         `<p class="notice" hidden>${esc(this.#texts.empty)}</p>`;
       const select = this.bar.querySelector("select");
       select.innerHTML = `<option value="">${esc(this.#texts.floors)}</option>` +
-        [...groups.keys()].map((name) => `<option ${name === this.#floor ? "selected" : ""}>${esc(name)}</option>`).join("");
+        [...groups.keys()].filter(Boolean).map((name) => `<option ${name === this.#floor ? "selected" : ""}>${esc(name)}</option>`).join("");
       this.sift();
       this.dataset.ready = String(this.#cards.size);
       performance.mark("board-ready");
