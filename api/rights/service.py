@@ -104,6 +104,13 @@ def decide(
         "rights.decide", id=request, state=state, now=clock.now(), by=caller.id, decision=body.reason,
         keep_until=keep_until,
     )  # fmt: skip
+    if state == "confirming":
+        # Words without a name: a notice outlives what it speaks of.
+        tx.run(
+            "notices.tell_administrators", tenant=caller.tenant, now=clock.now(), but=[caller.id, row["user_id"]],
+            zh="一项删除申请已由另一位管理员批准，请您复核确认或不予确认",
+            en="A request for erasure was granted by another administrator and waits for your confirmation",
+        )  # fmt: skip
     return one_request(tx, resident, request)
 
 

@@ -10,3 +10,9 @@ ORDER BY n.at DESC, n.id DESC LIMIT %(limit)s
 -- name: read
 UPDATE notices SET read_at = coalesce(read_at, %(now)s) WHERE id = %(id)s AND user_id = %(user)s
 RETURNING id
+
+-- name: tell_administrators
+-- Every administrator of the house but those who have had their part in it.
+INSERT INTO notices (id, institution_id, user_id, at, zh, en)
+SELECT gen_random_uuid(), %(tenant)s, u.id, %(now)s, %(zh)s, %(en)s FROM users u
+WHERE u.institution_id = %(tenant)s AND u.role = 'admin' AND u.disabled_at IS NULL AND u.id <> ALL (%(but)s::uuid[])

@@ -53,7 +53,18 @@ def test_neither_who_asks_nor_who_grants_confirms(api: Api, gone: str, make_pool
     asked_by_other = ask(other, gone, "erasure")
     url = f"{gone}/rights-requests/{asked_by_other['id']}"
     assert other.post(f"{url}/confirm", json={"confirm": True}).status_code == 409, "nothing was granted"
+    run(
+        database_url,
+        "INSERT INTO users (id, institution_id, username, password_hash, role, name, created_at)"
+        " SELECT gen_random_uuid(), institution_id, 'third.admin', password_hash, 'admin', '三', created_at FROM users"
+        " WHERE username = 'second.admin' RETURNING id",
+    )
     assert admin.post(f"{url}/decide", json={"grant": True}).json()["state"] == "confirming"
+    told = (
+        "SELECT string_agg(u.username, ',') FROM notices n JOIN users u ON u.id = n.user_id"
+        " WHERE strpos(n.zh, '删除申请') > 0"
+    )
+    assert run(database_url, told) == ("third.admin",), "not who asked, not who granted"
     waiting = other.get(DESK, params={"waits": "true"}).json()["items"]
     assert [(one["id"], one["state"]) for one in waiting] == [(asked_by_other["id"], "confirming")]
     assert admin.post(f"{url}/confirm", json={"confirm": True}).status_code == 403, "who granted it"
